@@ -1,0 +1,216 @@
+package policy
+
+import (
+	"errors"
+	"strings"
+	"unicode/utf8"
+)
+
+// ErrInvalid is what every error of Check and Decode is: errors.Is(err,
+// ErrInvalid).
+var ErrInvalid = errors.New("policy: invalid table")
+
+// invalidError is ErrInvalid with the place and the fault.
+type invalidError struct{ where, what string }
+
+func (e *invalidError) Error() string { return "policy: " + e.where + ": " + e.what }
+func (e *invalidError) Unwrap() error { return ErrInvalid }
+
+func invalid(where, what string) error { return &invalidError{where, what} }
+
+// Check reports the first fault that would make a table answer wrongly or never:
+// the proxy refuses to start with such a table. The friendly errors for people
+// are package config's; this is the last line, for a table that came another
+// way.
+func (t *Table) Check() error {
+	if !validOrigin(t.AppOrigin) {
+		return invalid("app origin", "not an origin")
+	}
+	if !validOrigin(t.VaultOrigin) {
+		return invalid("vault origin", "not an origin")
+	}
+	if t.AppOrigin == t.VaultOrigin {
+		return invalid("vault origin", "equal to the app origin")
+	}
+	if t.TimeoutMS <= 0 {
+		return invalid("timeout", "not positive")
+	}
+	if len(t.Clients) == 0 {
+		return invalid("clients", "none")
+	}
+	for i := range t.Clients {
+		c := &t.Clients[i]
+		if err := c.check(); err != nil {
+			return err
+		}
+		for j := range t.Clients[:i] {
+			if t.Clients[j].Name == c.Name {
+				return invalid("client "+c.Name, "name used twice")
+			}
+		}
+		for _, origin := range c.origins() {
+			if origin == t.VaultOrigin {
+				return invalid("client "+c.Name, "a URL at the vault origin")
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Client) origins() []string {
+	one := Table{Clients: []Client{*c}}
+	return one.Origins()
+}
+
+func (c *Client) check() error {
+	where := "client " + c.Name
+	for _, s := range [...]string{c.Name, c.ID, c.Scope, c.Issuer} {
+		if !utf8.ValidString(s) {
+			return invalid("client", "not UTF-8")
+		}
+	}
+	if c.Name == "" {
+		return invalid("client", "no name")
+	}
+	if c.ID == "" {
+		return invalid(where, "no client_id")
+	}
+	if c.Token.IsZero() {
+		return invalid(where, "no token endpoint")
+	}
+	for _, e := range c.endpoints() {
+		if !e.IsZero() {
+			if err := e.Check(); err != nil {
+				return err
+			}
+		}
+	}
+	if !contains(c.Redact, "access_token") || !contains(c.Redact, "refresh_token") {
+		return invalid(where, "access_token and refresh_token are not both redacted")
+	}
+	for _, name := range c.Redact {
+		if !utf8.ValidString(name) || name == "" {
+			return invalid(where, "redact holds what is no JSON member name")
+		}
+	}
+	if c.RefreshBeforeMS < 0 {
+		return invalid(where, "refresh before is negative")
+	}
+	for j := range c.Resources {
+		if err := c.Resources[j].Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func contains(list []string, want string) bool {
+	for _, s := range list {
+		if s == want {
+			return true
+		}
+	}
+	return false
+}
+
+// Check reports what is wrong with an endpoint that is not none.
+func (e Endpoint) Check() error {
+	if !validOrigin(e.Origin) {
+		return invalid("endpoint "+e.URL(), "origin is not scheme://host[:port] in lower case")
+	}
+	if strings.Contains(e.Path, "*") {
+		return invalid("endpoint "+e.URL(), "an endpoint is exact and has no *")
+	}
+	if what := PathFault(e.Path); what != "" {
+		return invalid("endpoint "+e.URL(), what)
+	}
+	if what := QueryFault(e.Query); what != "" {
+		return invalid("endpoint "+e.URL(), what)
+	}
+	return nil
+}
+
+// Check reports what is wrong with a rule.
+func (r *Rule) Check() error {
+	where := "resource " + r.Origin + r.Path
+	if !validOrigin(r.Origin) {
+		return invalid(where, "origin is not scheme://host[:port] in lower case")
+	}
+	path := r.Path
+	if strings.HasSuffix(path, "/*") {
+		path = path[:len(path)-1]
+	}
+	if strings.Contains(path, "*") {
+		return invalid(where, `"*" stands elsewhere than at the end, after "/"`)
+	}
+	if what := PathFault(path); what != "" {
+		return invalid(where, what)
+	}
+	if len(r.Methods) == 0 {
+		return invalid(where, "no method")
+	}
+	for _, m := range r.Methods {
+		if !validMethod(m) {
+			return invalid(where, "method is not in upper case letters")
+		}
+	}
+	return nil
+}
+
+// PathFault says why a literal path is suspicious, or is no path that new URL
+// gives for any URL; "" for a good one. "^" is refused because browsers disagree
+// on it.
+func PathFault(path string) string {
+	if !strings.HasPrefix(path, "/") {
+		return `path does not begin with "/"`
+	}
+	if suspicious(path) {
+		return `path has an encoded / \ . or ;, a raw ; or \, an empty or dot segment, a control or non-ASCII character, or a malformed escape`
+	}
+	if strings.ContainsAny(path, " \"#<>?`{}^") {
+		return "path has a character that browsers write as a percent-escape, or that ends a path"
+	}
+	return ""
+}
+
+// QueryFault says why new URL gives a query (without "?") for no http URL; ""
+// for a good one.
+func QueryFault(query string) string {
+	for i := 0; i < len(query); i++ {
+		if c := query[i]; c <= 0x20 || c >= 0x7f || strings.IndexByte(`"#<>'`, c) >= 0 {
+			return "query has a character that browsers write as a percent-escape"
+		}
+	}
+	return ""
+}
+
+// validOrigin checks the form only: scheme, "://", a host in lower case, perhaps
+// a port.
+func validOrigin(origin string) bool {
+	host, ok := strings.CutPrefix(origin, "https://")
+	if !ok {
+		host, ok = strings.CutPrefix(origin, "http://")
+	}
+	if !ok || host == "" || host[0] == ':' {
+		return false
+	}
+	for i := 0; i < len(host); i++ {
+		c := host[i]
+		switch {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		case c == '.', c == '-', c == '_', c == ':', c == '[', c == ']':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func validMethod(m string) bool {
+	for i := 0; i < len(m); i++ {
+		if (m[i] < 'A' || m[i] > 'Z') && m[i] != '-' {
+			return false
+		}
+	}
+	return m != ""
+}

@@ -1,0 +1,160 @@
+package policy_test
+
+import (
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/policy"
+)
+
+// FuzzJudge holds Judge against an oracle that is written another way (net/url
+// and path.Clean, which the package itself must not use): whatever gets a token
+// is at the exact origin of a configured resource, under its pattern, with its
+// method, and still there after any server has decoded and cleaned it.
+func FuzzJudge(f *testing.F) {
+	table := hostileTable()
+	for _, row := range hostileURLs(f) {
+		f.Add(row.Origin, row.Path, row.Query, row.Method)
+	}
+	f.Fuzz(func(t *testing.T, origin, path, query, method string) {
+		v := table.Judge(origin, path, query, method)
+		switch v.Kind {
+		case policy.Resource:
+			require.True(t, resourceOracle(table.Clients[v.Client], origin, path, method), "resource: %q %q %q", origin, path, method)
+			for _, c := range table.Clients {
+				for _, e := range []policy.Endpoint{c.Token, c.Revocation, c.UserInfo, c.EndSession} {
+					require.NotEqual(t, e.Origin+e.Path, origin+path, "an endpoint is no resource")
+				}
+			}
+		case policy.Token:
+			c := table.Clients[v.Client]
+			require.Equal(t, c.Token, policy.Endpoint{Origin: origin, Path: path, Query: query})
+			require.Equal(t, "POST", method)
+		case policy.Revocation:
+			c := table.Clients[v.Client]
+			require.Equal(t, c.Revocation, policy.Endpoint{Origin: origin, Path: path, Query: query})
+			require.Equal(t, "POST", method)
+		case policy.UserInfo:
+			require.Equal(t, table.Clients[v.Client].UserInfo.URL(), origin+path)
+			require.Contains(t, []string{"GET", "POST"}, method)
+		case policy.EndSession:
+			require.Equal(t, table.Clients[v.Client].EndSession.URL(), origin+path)
+			require.Contains(t, []string{"GET", "POST"}, method)
+		case policy.Bypass:
+			require.Equal(t, policy.NoClient, v.Client)
+			require.False(t, plainlyOurs(table, origin, path, method), "left alone: %q %q %q", origin, path, method)
+		case policy.Deny:
+			require.NotEqual(t, policy.NoReason, v.Reason)
+			require.Contains(t, table.Origins(), origin)
+		}
+		if v.Kind != policy.Deny {
+			require.Equal(t, policy.NoReason, v.Reason)
+		}
+	})
+}
+
+// resourceOracle reports whether a token may go to a URL, by segments.
+func resourceOracle(c policy.Client, origin, rawPath, method string) bool {
+	if strings.ContainsFunc(rawPath, func(r rune) bool { return r <= ' ' && r != ' ' || r > '~' || r == '\\' || r == ';' }) {
+		return false
+	}
+	decoded := rawPath
+	for range len(rawPath) {
+		next, err := url.PathUnescape(decoded)
+		if err != nil {
+			// Only the first decoding must succeed: "%25" alone is a percent.
+			if decoded == rawPath {
+				return false
+			}
+			break
+		}
+		if next == decoded {
+			break
+		}
+		if strings.Count(next, "/") != strings.Count(rawPath, "/") || strings.Count(next, ".") != strings.Count(rawPath, ".") ||
+			strings.ContainsAny(next, "\\;\x00\r\n\t\x7f") {
+			return false
+		}
+		decoded = next
+	}
+	clean := path.Clean(decoded)
+	if strings.HasSuffix(decoded, "/") && clean != "/" {
+		clean += "/"
+	}
+	if clean != decoded {
+		return false
+	}
+	have := strings.Split(rawPath, "/")
+	return slices.ContainsFunc(c.Resources, func(r policy.Rule) bool {
+		want := strings.Split(r.Path, "/")
+		if last := len(want) - 1; want[last] == "*" {
+			if len(have) <= last || !slices.Equal(want[:last], have[:last]) {
+				return false
+			}
+		} else if !slices.Equal(want, have) {
+			return false
+		}
+		allowed := slices.Contains(r.Methods, method) || method == "HEAD" && slices.Contains(r.Methods, "GET")
+		return r.Origin == origin && allowed
+	})
+}
+
+// plainlyOurs reports whether a URL of letters, digits, hyphens and single
+// slashes gets a token by the oracle: such a request must not go out without.
+func plainlyOurs(table *policy.Table, origin, rawPath, method string) bool {
+	plain := !strings.ContainsFunc(rawPath, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '/'
+	})
+	if !plain || origin == "https://login.partner.example" { // has endpoints told apart by query
+		return false
+	}
+	return slices.ContainsFunc(table.Clients, func(c policy.Client) bool {
+		return resourceOracle(c, origin, rawPath, method)
+	})
+}
+
+// FuzzDecode: no text makes Decode panic; what it accepts has that one spelling.
+func FuzzDecode(f *testing.F) {
+	f.Add("")
+	f.Add("tokenvault policy 1\n")
+	f.Add(policy.Encode(&policy.Table{}))
+	f.Add(policy.Encode(hostileTable()))
+	f.Fuzz(func(t *testing.T, text string) {
+		table, err := policy.Decode(text)
+		if err != nil {
+			require.ErrorIs(t, err, policy.ErrInvalid)
+			require.Nil(t, table)
+			return
+		}
+		require.NoError(t, table.Check())
+		require.Equal(t, text, policy.Encode(table))
+	})
+}
+
+// FuzzEncode: any table that passes Check comes back as it was.
+func FuzzEncode(f *testing.F) {
+	f.Add("main", "spa", "openid", "https://auth.example.com", "/v1/*", "a=b", "GET", "id_token", int64(30_000))
+	f.Fuzz(func(t *testing.T, name, id, scope, issuer, path, query, method, redact string, ms int64) {
+		table := hostileTable()
+		c := &table.Clients[0]
+		c.Name, c.ID, c.Scope, c.Issuer = name, id, scope, issuer
+		c.Token.Query = query
+		c.Redact = append(c.Redact, redact)
+		c.RefreshBeforeMS = ms
+		c.Resources = append(c.Resources, policy.Rule{Origin: "https://x.example", Path: path, Methods: []string{method}})
+		got, err := policy.Decode(policy.Encode(table))
+		if check := table.Check(); check != nil {
+			require.ErrorIs(t, check, policy.ErrInvalid)
+			require.EqualError(t, err, check.Error())
+			return
+		}
+		require.NoError(t, err)
+		assert.Equal(t, table, got)
+	})
+}
