@@ -1,0 +1,157 @@
+package proxy
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"tokenvault/internal/policy"
+	"tokenvault/internal/protocol"
+)
+
+// Call performs one of protocol's Call… operations for the page and returns the
+// fields of the result: "error", code, message; or "ok" and key/value pairs. It
+// blocks. Nothing it returns is a token that the app may not see.
+func (p *Proxy) Call(ctx context.Context, pairs []string) []string {
+	operation, name, ok := decodeCall(pairs)
+	if !ok {
+		return callError(protocol.CodeInvalidRequest, "The vault frame refused the message: it has not the fields of a call. Deploy app and vault from the same build.")
+	}
+	client, ok := p.clientNamed(name)
+	if !ok {
+		return callError(protocol.CodeUnknownClient, "No client of this name is configured. Name one of: "+p.clientNames()+".")
+	}
+	var err error
+	switch operation {
+	case protocol.CallStatus:
+		return p.status(ctx, client)
+	case protocol.CallRefresh:
+		err = p.refreshNow(ctx, client)
+	case protocol.CallLogout:
+		err = p.logout(ctx, client)
+	case protocol.CallRemove:
+		err = p.forgetTokens(client)
+	default:
+		return callError(protocol.CodeInvalidRequest, "The vault frame knows no such call. Deploy app and vault from the same build.")
+	}
+	if err != nil {
+		code, message := describe(client.Name, err)
+		return callError(code, message)
+	}
+	return []string{"ok"}
+}
+
+// decodeCall reads a MessageCall strictly: each key once, none else.
+func decodeCall(pairs []string) (operation, client string, ok bool) {
+	seen := map[string]string{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if _, doubled := seen[pairs[i]]; doubled {
+			return "", "", false
+		}
+		seen[pairs[i]] = pairs[i+1]
+	}
+	for _, key := range []string{"v", "type", "call"} {
+		if seen[key] == "" {
+			return "", "", false
+		}
+	}
+	operation, client = seen["call"], seen["client"]
+	known := 3
+	if _, ok := seen["client"]; ok {
+		known = 4
+	}
+	return operation, client, len(seen) == known && len(pairs) == 2*known
+}
+
+func callError(code protocol.Code, message string) []string {
+	return []string{"error", string(code), message}
+}
+
+// clientNamed finds a client by name or client_id. Without a name the only
+// client is meant.
+func (p *Proxy) clientNamed(name string) (*policy.Client, bool) {
+	if name == "" {
+		if len(p.table.Clients) == 1 {
+			return &p.table.Clients[0], true
+		}
+		return nil, false
+	}
+	i, ok := p.table.ClientIndex(name)
+	if !ok {
+		return nil, false
+	}
+	return &p.table.Clients[i], true
+}
+
+func (p *Proxy) clientNames() string {
+	names := make([]string, len(p.table.Clients))
+	for i := range p.table.Clients {
+		names[i] = p.table.Clients[i].Name
+	}
+	return strings.Join(names, ", ")
+}
+
+// status tells whether the client is signed in, and what of its tokens the app
+// knows anyway.
+func (p *Proxy) status(ctx context.Context, client *policy.Client) []string {
+	current, err := p.sessions.load(ctx, client.Name)
+	if err != nil {
+		code, message := describe(client.Name, err)
+		return callError(code, message)
+	}
+	if current == nil || !current.usable(p.clock()) {
+		return []string{"ok", "signedIn", "false"}
+	}
+	result := []string{
+		"ok", "signedIn", "true",
+		"renewable", strconv.FormatBool(!current.refresh.IsZero()),
+	}
+	if !current.expiresAt.IsZero() {
+		result = append(result, "expiresAt", strconv.FormatInt(current.expiresAt.UnixMilli(), 10))
+	}
+	if !contains(client.Redact, "id_token") && !current.id.IsZero() {
+		result = append(result, "idToken", current.id.Expose()) // EXPOSE: the configuration does not redact the id_token, so the app has it
+	}
+	return result
+}
+
+func (p *Proxy) refreshNow(ctx context.Context, client *policy.Client) error {
+	current, err := p.sessions.load(ctx, client.Name)
+	if err != nil {
+		return err
+	}
+	if current == nil {
+		return errNotSignedIn
+	}
+	_, err = p.renew(ctx, client, current)
+	return err
+}
+
+// logout signs out here, then ends the session at the authorization server. That
+// the server cannot be reached for the second is no failure of the first.
+func (p *Proxy) logout(ctx context.Context, client *policy.Client) error {
+	if err := p.signOut(client); err != nil {
+		return err
+	}
+	hint := p.hints.get(client.Name, p.clock())
+	if client.EndSession.IsZero() || hint.IsZero() {
+		return nil
+	}
+	p.hints.forget(client.Name)
+	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
+	defer cancel()
+	url := client.EndSession.URL()
+	separator := "?"
+	if client.EndSession.Query != "" {
+		separator = "&"
+	}
+	query := form{
+		{"id_token_hint", hint.Expose()}, // EXPOSE: sent to the configured end-session endpoint
+		{"client_id", client.ID},
+	}
+	_, _ = p.fetcher.Fetch(ctx, FetchRequest{
+		Method: "GET", URL: url + separator + query.encode(),
+		Headers: []string{"accept", "application/json"}, Credentials: "include",
+	})
+	return nil
+}

@@ -1,0 +1,89 @@
+package proxy
+
+import "strings"
+
+// droppedHeaders are the app's headers that never go out on a protected route:
+// what identifies the user is the vault's to say (Authorization, DPoP), and what
+// the fetch standard forbids to scripts must not come in by a message either.
+var droppedHeaders = []string{
+	"authorization", "dpop", "cookie", "cookie2", "set-cookie",
+	"host", "origin", "referer", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
+	"content-length", "expect", "date", "dnt", "via", "accept-charset", "accept-encoding",
+	"access-control-request-headers", "access-control-request-method", "access-control-request-private-network",
+	"x-http-method", "x-http-method-override", "x-method-override",
+}
+
+// callerHeaders returns the app's headers that may go out.
+func callerHeaders(headers []string) []string {
+	kept := make([]string, 0, len(headers)+2)
+	for i := 0; i+1 < len(headers); i += 2 {
+		name := lower(headers[i])
+		if contains(droppedHeaders, name) || strings.HasPrefix(name, "sec-") || strings.HasPrefix(name, "proxy-") {
+			continue
+		}
+		kept = append(kept, headers[i], headers[i+1])
+	}
+	return kept
+}
+
+// header returns the first value of a header, "" when it is absent. The name is
+// in lower case.
+func header(headers []string, name string) string {
+	for i := 0; i+1 < len(headers); i += 2 {
+		if lower(headers[i]) == name {
+			return headers[i+1]
+		}
+	}
+	return ""
+}
+
+// lower returns s with its ASCII letters in lower case. What HTTP compares
+// without regard to case is ASCII; the strings package brings Unicode's tables.
+func lower(s string) string {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; 'A' <= c && c <= 'Z' {
+			out := []byte(s)
+			for ; i < len(out); i++ {
+				if c := out[i]; 'A' <= c && c <= 'Z' {
+					out[i] = c + 'a' - 'A'
+				}
+			}
+			return string(out)
+		}
+	}
+	return s
+}
+
+// isInvalidToken reports whether a 401 says that the access token itself is the
+// fault (RFC 6750 §3.1). Any other reason is no reason to spend a refresh. The
+// header reaches the vault only if the API lists WWW-Authenticate in
+// Access-Control-Expose-Headers.
+func isInvalidToken(status int, headers []string) bool {
+	if status != 401 {
+		return false
+	}
+	challenge := lower(header(headers, "www-authenticate"))
+	return strings.Contains(challenge, `error="invalid_token"`) || strings.Contains(challenge, "error=invalid_token")
+}
+
+// binaryTypes are the content types that cannot echo a header by accident.
+// Everything else is scrubbed, the unknown included.
+var binaryTypes = []string{
+	"application/octet-stream", "application/pdf", "application/zip", "application/gzip", "application/wasm",
+	"application/x-protobuf", "application/protobuf", "application/grpc",
+}
+
+// isTextLike reports whether a body of this content type is scrubbed.
+func isTextLike(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	media = lower(strings.TrimSpace(media))
+	if strings.HasSuffix(media, "+xml") || strings.IndexByte(contentType, ',') >= 0 {
+		return true // two types are none
+	}
+	for _, prefix := range []string{"image/", "audio/", "video/", "font/", "application/vnd.openxmlformats-"} {
+		if strings.HasPrefix(media, prefix) {
+			return false
+		}
+	}
+	return !contains(binaryTypes, media)
+}

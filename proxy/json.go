@@ -1,0 +1,347 @@
+package proxy
+
+import (
+	"errors"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// errNotJSONObject is returned for a body that is not one JSON object.
+var errNotJSONObject = errors.New("the body is not a JSON object")
+
+// maxJSONDepth bounds nesting; a token response is flat.
+const maxJSONDepth = 64
+
+// member is one name/value pair of an object, by its place in the body. Places
+// and not values, because redaction replaces bytes in place: what the server
+// wrote around them (order, spacing, number formats, doubled names) reaches the
+// app as it was.
+type member struct {
+	name       string
+	start, end int  // of the value, in the body
+	outer      bool // of the outermost object, not of one within
+}
+
+// members reads body, one object (RFC 8259), checks all of it and returns the
+// members of every object in it, by their place. It accepts nothing that the
+// browser's JSON.parse refuses: a body that the two read differently could hide a
+// token.
+func members(body []byte) ([]member, error) {
+	s := scanner{body: body}
+	s.space()
+	if !s.take('{') {
+		return nil, errNotJSONObject
+	}
+	if err := s.object(1); err != nil {
+		return nil, err
+	}
+	s.space()
+	if s.at != len(body) || !utf8.Valid(body) {
+		return nil, errNotJSONObject
+	}
+	return s.found, nil
+}
+
+// text returns the value of a string member.
+func (m member) text(body []byte) (string, bool) {
+	raw := body[m.start:m.end]
+	if len(raw) < 2 || raw[0] != '"' {
+		return "", false
+	}
+	return unquote(raw), true
+}
+
+// isNull reports whether the value is null.
+func (m member) isNull(body []byte) bool {
+	return string(body[m.start:m.end]) == "null"
+}
+
+// seconds returns a number member, or a string of digits as some servers write
+// it, in whole seconds and most at most. By hand: strconv.ParseFloat is 30 KB.
+func (m member) seconds(body []byte, most int64) (int64, bool) {
+	raw := string(body[m.start:m.end])
+	if text, ok := m.text(body); ok {
+		raw = text
+	}
+	var value int64
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c == '.' && i > 0 {
+			return value, true
+		}
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		value = min(value*10+int64(c-'0'), most)
+	}
+	return value, raw != ""
+}
+
+// scanner walks a JSON text once.
+type scanner struct {
+	body  []byte
+	at    int
+	found []member
+}
+
+func (s *scanner) space() {
+	for s.at < len(s.body) {
+		switch s.body[s.at] {
+		case ' ', '\t', '\n', '\r':
+			s.at++
+		default:
+			return
+		}
+	}
+}
+
+func (s *scanner) take(c byte) bool {
+	if s.at < len(s.body) && s.body[s.at] == c {
+		s.at++
+		return true
+	}
+	return false
+}
+
+// object reads behind "{".
+func (s *scanner) object(depth int) error {
+	s.space()
+	if s.take('}') {
+		return nil
+	}
+	for {
+		s.space()
+		start := s.at
+		if err := s.text(); err != nil {
+			return err
+		}
+		name := unquote(s.body[start:s.at])
+		s.space()
+		if !s.take(':') {
+			return errNotJSONObject
+		}
+		s.space()
+		at := len(s.found) // before the members within its value
+		s.found = append(s.found, member{name: name, start: s.at, outer: depth == 1})
+		if err := s.value(depth); err != nil {
+			return err
+		}
+		s.found[at].end = s.at
+		s.space()
+		if s.take(',') {
+			continue
+		}
+		if s.take('}') {
+			return nil
+		}
+		return errNotJSONObject
+	}
+}
+
+func (s *scanner) array(depth int) error {
+	s.space()
+	if s.take(']') {
+		return nil
+	}
+	for {
+		s.space()
+		if err := s.value(depth); err != nil {
+			return err
+		}
+		s.space()
+		if s.take(',') {
+			continue
+		}
+		if s.take(']') {
+			return nil
+		}
+		return errNotJSONObject
+	}
+}
+
+func (s *scanner) value(depth int) error {
+	if s.at >= len(s.body) || depth >= maxJSONDepth {
+		return errNotJSONObject
+	}
+	switch c := s.body[s.at]; {
+	case c == '{':
+		s.at++
+		return s.object(depth + 1)
+	case c == '[':
+		s.at++
+		return s.array(depth + 1)
+	case c == '"':
+		return s.text()
+	case c == 't':
+		return s.word("true")
+	case c == 'f':
+		return s.word("false")
+	case c == 'n':
+		return s.word("null")
+	default:
+		return s.number()
+	}
+}
+
+func (s *scanner) word(want string) error {
+	if len(s.body)-s.at < len(want) || string(s.body[s.at:s.at+len(want)]) != want {
+		return errNotJSONObject
+	}
+	s.at += len(want)
+	return nil
+}
+
+func (s *scanner) digits() bool {
+	from := s.at
+	for s.at < len(s.body) && '0' <= s.body[s.at] && s.body[s.at] <= '9' {
+		s.at++
+	}
+	return s.at > from
+}
+
+func (s *scanner) number() error {
+	s.take('-')
+	if !s.take('0') && !s.digits() {
+		return errNotJSONObject
+	}
+	if s.take('.') && !s.digits() {
+		return errNotJSONObject
+	}
+	if s.take('e') || s.take('E') {
+		if !s.take('+') {
+			s.take('-')
+		}
+		if !s.digits() {
+			return errNotJSONObject
+		}
+	}
+	return nil
+}
+
+// text reads a string with its quotes.
+func (s *scanner) text() error {
+	if !s.take('"') {
+		return errNotJSONObject
+	}
+	for s.at < len(s.body) {
+		c := s.body[s.at]
+		s.at++
+		switch {
+		case c == '"':
+			return nil
+		case c < 0x20:
+			return errNotJSONObject
+		case c == '\\':
+			if s.at >= len(s.body) {
+				return errNotJSONObject
+			}
+			escape := s.body[s.at]
+			s.at++
+			switch escape {
+			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+			case 'u':
+				if _, ok := hex4(s.body[s.at:]); !ok {
+					return errNotJSONObject
+				}
+				s.at += 4
+			default:
+				return errNotJSONObject
+			}
+		}
+	}
+	return errNotJSONObject
+}
+
+// unquote decodes a string that text has accepted.
+func unquote(raw []byte) string {
+	raw = raw[1 : len(raw)-1]
+	out := make([]byte, 0, len(raw))
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\\' {
+			out = append(out, raw[i])
+			continue
+		}
+		i++
+		switch raw[i] {
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			unit, _ := hex4(raw[i+1:])
+			i += 4
+			r := rune(unit)
+			if utf16.IsSurrogate(r) {
+				low, ok := rune(0), false
+				if len(raw) > i+6 && raw[i+1] == '\\' && raw[i+2] == 'u' {
+					var unit uint16
+					unit, ok = hex4(raw[i+3:])
+					low = rune(unit)
+				}
+				if pair := utf16.DecodeRune(r, low); ok && pair != utf8.RuneError {
+					r = pair
+					i += 6
+				} else {
+					r = utf8.RuneError
+				}
+			}
+			out = utf8.AppendRune(out, r)
+		default:
+			out = append(out, raw[i])
+		}
+	}
+	return string(out)
+}
+
+// hex4 reads four hexadecimal digits.
+func hex4(b []byte) (uint16, bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	var value uint16
+	for _, c := range b[:4] {
+		digit, ok := hexDigit(c)
+		if !ok {
+			return 0, false
+		}
+		value = value<<4 | uint16(digit)
+	}
+	return value, true
+}
+
+func hexDigit(c byte) (byte, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10, true
+	default:
+		return 0, false
+	}
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendJSONString appends s as a JSON string that is safe in HTML as well.
+func appendJSONString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c < 0x20 || c == '<' || c == '>' || c == '&' || c == 0x7f:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
+}

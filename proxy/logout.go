@@ -1,0 +1,175 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"tokenvault/internal/policy"
+	"tokenvault/internal/protocol"
+	"tokenvault/internal/secret"
+)
+
+// revocationRequest answers the app's request to a revocation endpoint (RFC
+// 7009): the vault revokes its own tokens. An SDK that names one kind by
+// token_type_hint means that one; without a hint it is a sign-out.
+func (p *Proxy) revocationRequest(_ context.Context, ex *exchange, body []byte) Answer {
+	parameters, refused := p.readForm(ex, body)
+	if refused != nil {
+		return *refused
+	}
+	client, refused := p.clientOf(parameters, func(c *policy.Client) policy.Endpoint { return c.Revocation }, ex)
+	if refused != nil {
+		return *refused
+	}
+	if token, _ := parameters.get("token"); token != "" && token != secret.Redacted {
+		return refusal(400, protocol.CodeInvalidRequest, "The vault revokes the tokens that it holds and takes none from the app; send token="+secret.Redacted+".")
+	}
+	var err error
+	if hint, _ := parameters.get("token_type_hint"); hint == "access_token" {
+		err = p.revokeAccess(client)
+	} else {
+		err = p.signOut(client)
+	}
+	if err != nil {
+		return failure(client.Name, err)
+	}
+	return Answer{Action: Reply, Status: 200, StatusText: "OK", Headers: []string{"cache-control", "no-store"}}
+}
+
+// signOut revokes the refresh token, then the access token, and forgets both
+// even if the server fails: the user asked to be signed out here.
+func (p *Proxy) signOut(client *policy.Client) error {
+	ctx, cancel := p.background()
+	defer cancel()
+	unlock, err := p.sessions.locker.Lock(ctx, writeLock(client.Name), Exclusive)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// What cannot be read cannot be revoked, but it can be forgotten.
+	current, readErr := p.sessions.read(ctx, client.Name)
+	if current != nil {
+		p.revoke(ctx, client, current.refresh, "refresh_token")
+		p.revoke(ctx, client, current.access, "access_token")
+		p.hints.keep(client.Name, current.id, p.clock())
+	}
+	if current == nil && readErr == nil {
+		return nil
+	}
+	if err := p.sessions.forget(ctx, client.Name, protocol.EventSignedOut); err != nil {
+		return err
+	}
+	p.tell(client.Name, protocol.EventSignedOut)
+	return nil
+}
+
+// forgetTokens removes the tokens here without a word to the server.
+func (p *Proxy) forgetTokens(client *policy.Client) error {
+	ctx, cancel := p.background()
+	defer cancel()
+	unlock, err := p.sessions.locker.Lock(ctx, writeLock(client.Name), Exclusive)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	current, readErr := p.sessions.read(ctx, client.Name)
+	if current == nil && readErr == nil {
+		return nil
+	}
+	if current != nil {
+		p.hints.keep(client.Name, current.id, p.clock())
+	}
+	if err := p.sessions.forget(ctx, client.Name, protocol.EventSignedOut); err != nil {
+		return err
+	}
+	p.tell(client.Name, protocol.EventSignedOut)
+	return nil
+}
+
+// revokeAccess revokes the access token alone; the refresh token stays and the
+// next request renews. Without a refresh token it is a sign-out.
+func (p *Proxy) revokeAccess(client *policy.Client) error {
+	ctx, cancel := p.background()
+	defer cancel()
+	unlock, err := p.sessions.locker.Lock(ctx, writeLock(client.Name), Exclusive)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	current, err := p.sessions.read(ctx, client.Name)
+	if err != nil || current == nil {
+		return err
+	}
+	p.revoke(ctx, client, current.access, "access_token")
+	if current.refresh.IsZero() {
+		p.hints.keep(client.Name, current.id, p.clock())
+		if err := p.sessions.forget(ctx, client.Name, protocol.EventSignedOut); err != nil {
+			return err
+		}
+		p.tell(client.Name, protocol.EventSignedOut)
+		return nil
+	}
+	next := *current
+	next.generation++
+	next.access = secret.String{}
+	return p.sessions.save(ctx, client.Name, &next, protocol.EventRefreshed)
+}
+
+// revoke asks the server to revoke one token. Whether it does changes nothing
+// here: the tokens are forgotten either way, and expire by themselves.
+func (p *Proxy) revoke(ctx context.Context, client *policy.Client, token secret.String, hint string) {
+	if token.IsZero() || client.Revocation.IsZero() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
+	defer cancel()
+	_, _ = p.postForm(ctx, client.Revocation.URL(), form{
+		{"token", token.Expose()}, // EXPOSE: sent to the configured revocation endpoint
+		{"token_type_hint", hint},
+		{"client_id", client.ID},
+	}, nil, "omit")
+}
+
+// revokeTimeout bounds the wait for each revocation, so that a sign-out does not
+// hang on a server that does not answer.
+const revokeTimeout = 5 * time.Second
+
+// hintLifetime is how long an id_token outlives its sign-out in memory.
+const hintLifetime = time.Minute
+
+// hints keeps the id_token of a client that has just signed out, in the memory
+// of this frame alone: SDKs revoke first and end the session at the server
+// second, and the second request needs it as id_token_hint.
+type hints struct {
+	mu     sync.Mutex
+	values map[string]hint
+}
+
+type hint struct {
+	id    secret.String
+	until time.Time
+}
+
+func (h *hints) keep(client string, id secret.String, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.values[client] = hint{id, now.Add(hintLifetime)}
+}
+
+func (h *hints) forget(client string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.values, client)
+}
+
+func (h *hints) get(client string, now time.Time) secret.String {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	found, ok := h.values[client]
+	if !ok || now.After(found.until) {
+		delete(h.values, client)
+		return secret.String{}
+	}
+	return found.id
+}

@@ -1,0 +1,323 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"tokenvault/internal/policy"
+	"tokenvault/internal/protocol"
+	"tokenvault/internal/secret"
+)
+
+// Action says what the frame does next with a request.
+type Action uint8
+
+const (
+	// Fail ends it as a network failure.
+	Fail Action = iota
+	// Bypass hands it back to the interceptor: it is none of ours.
+	Bypass
+	// Reply answers the app with Status, Headers and Body.
+	Reply
+	// Send makes the request with Headers, to URL if there is one, else to the
+	// URL that was judged.
+	Send
+	// Await waits for Settle.
+	Await
+	// AwaitBody waits for Settle, which needs the request's body.
+	AwaitBody
+	// Deliver passes the response on with Headers, and its body through Chunk
+	// if Scrub is set.
+	Deliver
+)
+
+// String returns the action's name.
+func (a Action) String() string {
+	switch a {
+	case Bypass:
+		return "bypass"
+	case Reply:
+		return "reply"
+	case Send:
+		return "send"
+	case Await:
+		return "await"
+	case AwaitBody:
+		return "await_body"
+	case Deliver:
+		return "deliver"
+	default:
+		return "fail"
+	}
+}
+
+// Answer is the next step of a request. The zero value fails it.
+type Answer struct {
+	Action     Action
+	Status     int
+	StatusText string
+	URL        string
+	Headers    []string // name, value, name, value, …
+	Body       []byte
+	Scrub      bool
+}
+
+// Target is a URL as the browser's parser has taken it apart: the one parser
+// that also makes the request.
+type Target struct {
+	Href, Origin, Path string
+	Query              string // without "?"
+}
+
+// exchange is the state of one request of the app.
+type exchange struct {
+	client      int
+	kind        policy.Kind
+	target      Target
+	headers     []string // the app's, filtered
+	credentials string
+	used        *session // whose token was attached
+	retried     bool
+	scrub       *scrubber
+	next        func(ctx context.Context, ex *exchange, body []byte) Answer
+}
+
+// Begin judges a request that a port of the app origin brought: pairs are the
+// fields of the message, target is its URL as the browser reads it. It does not
+// block. id names the request until End.
+func (p *Proxy) Begin(id uint32, target Target, pairs []string) Answer {
+	request, err := protocol.DecodeFetch(pairs)
+	if err != nil {
+		return refusal(400, protocol.CodeInvalidRequest, "The vault frame refused the message: "+err.Error()+". Deploy app and vault from the same build.")
+	}
+	if target.Href != request.URL {
+		return refusal(400, protocol.CodeURLRefused, "The URL is not in the form in which the browser writes it, so it is not sent with a token.")
+	}
+	verdict := p.table.Judge(target.Origin, target.Path, target.Query, request.Method)
+	ex := &exchange{
+		client: verdict.Client, kind: verdict.Kind, target: target,
+		headers: callerHeaders(request.Headers), credentials: request.Credentials,
+	}
+	switch verdict.Kind {
+	case policy.Bypass:
+		return Answer{Action: Bypass}
+	case policy.Token:
+		ex.next = p.tokenRequest
+		p.put(id, ex)
+		return Answer{Action: AwaitBody}
+	case policy.Revocation:
+		ex.next = p.revocationRequest
+		p.put(id, ex)
+		return Answer{Action: AwaitBody}
+	case policy.EndSession:
+		ex.next = p.endSessionRequest
+	case policy.Resource, policy.UserInfo:
+		client := &p.table.Clients[verdict.Client]
+		if current := p.sessions.peek(client.Name); current != nil && current.fresh(p.clock(), refreshBefore(client)) {
+			p.put(id, ex)
+			return p.attach(ex, current)
+		}
+		ex.next = p.resourceRequest
+	default:
+		return p.denied(verdict, request.Method)
+	}
+	p.put(id, ex)
+	return Answer{Action: Await}
+}
+
+// denied names the reason of a denial and its mend.
+func (p *Proxy) denied(verdict policy.Verdict, method string) Answer {
+	switch verdict.Reason {
+	case policy.MethodNotAllowed:
+		return refusal(403, protocol.CodeMethodNotAllowed, "tokenvault.json lists this URL, but not for the method "+method+". Add it to the methods of the resource.")
+	default:
+		return refusal(403, protocol.CodeURLRefused, "The URL is written in a form that servers read differently ("+verdict.Reason.String()+"). Write the path plainly: without encoded slashes, backslashes or dots, semicolons and empty segments.")
+	}
+}
+
+// attach adds the access token. Whatever Authorization the app wrote is gone.
+func (p *Proxy) attach(ex *exchange, current *session) Answer {
+	ex.used = current
+	headers := append(append([]string(nil), ex.headers...),
+		"authorization", "Bearer "+current.access.Expose()) // EXPOSE: the request leaves the vault for an allow-listed URL
+	return Answer{Action: Send, Headers: headers}
+}
+
+// Settle finishes what Begin or Head left open. It blocks. body is the request's
+// body where AwaitBody asked for it.
+func (p *Proxy) Settle(ctx context.Context, id uint32, body []byte) Answer {
+	ex := p.get(id)
+	if ex == nil || ex.next == nil {
+		return Answer{Action: Fail}
+	}
+	next := ex.next
+	ex.next = nil
+	return next(ctx, ex, body)
+}
+
+func (p *Proxy) resourceRequest(ctx context.Context, ex *exchange, _ []byte) Answer {
+	client := p.clientFor(ctx, ex)
+	current, err := p.token(ctx, client)
+	if err != nil {
+		return failure(client.Name, err)
+	}
+	return p.attach(ex, current)
+}
+
+// clientFor returns the client whose token a request gets. A UserInfo endpoint
+// may serve several clients of one server and names none of them: the first in
+// the configuration that is signed in is meant.
+func (p *Proxy) clientFor(ctx context.Context, ex *exchange) *policy.Client {
+	client := &p.table.Clients[ex.client]
+	if ex.kind != policy.UserInfo {
+		return client
+	}
+	for i := range p.table.Clients {
+		other := &p.table.Clients[i]
+		if other.UserInfo != client.UserInfo {
+			continue
+		}
+		if current, err := p.sessions.load(ctx, other.Name); err == nil && current != nil {
+			return other
+		}
+	}
+	return client
+}
+
+// endSessionRequest sends the app's end-session request with the id_token that
+// the vault holds as id_token_hint (OpenID Connect RP-Initiated Logout §2).
+func (p *Proxy) endSessionRequest(ctx context.Context, ex *exchange, _ []byte) Answer {
+	query, err := parseForm(ex.target.Query)
+	if err != nil {
+		return refusal(400, protocol.CodeInvalidRequest, "The query of the end-session request is refused: "+err.Error()+".")
+	}
+	client := &p.table.Clients[ex.client]
+	if id, ok := query.get("client_id"); ok {
+		for i := range p.table.Clients {
+			if c := &p.table.Clients[i]; c.ID == id && c.EndSession == client.EndSession {
+				client = c
+			}
+		}
+	}
+	hint := p.idTokenHint(ctx, client)
+	url, _, _ := strings.Cut(ex.target.Href, "?")
+	ex.used = &session{id: hint}
+	if !hint.IsZero() {
+		query = append(query.without("id_token_hint"), parameter{"id_token_hint", hint.Expose()}) // EXPOSE: sent to the configured end-session endpoint
+	}
+	if len(query) > 0 {
+		url += "?" + query.encode()
+	}
+	return Answer{Action: Send, URL: url, Headers: ex.headers}
+}
+
+// idTokenHint returns the id_token of the client, also of one that has just
+// signed out.
+func (p *Proxy) idTokenHint(ctx context.Context, client *policy.Client) secret.String {
+	if current, err := p.sessions.load(ctx, client.Name); err == nil && current != nil {
+		return current.id
+	}
+	return p.hints.get(client.Name, p.clock())
+}
+
+// Head takes the head of the response to a Send, url being the final one, and
+// resendable whether the request could be made once more. It does not block.
+func (p *Proxy) Head(id uint32, status int, statusText, url string, headers []string, resendable bool) Answer {
+	ex := p.get(id)
+	if ex == nil {
+		return Answer{Action: Fail}
+	}
+	if isInvalidToken(status, headers) && ex.kind != policy.EndSession && !ex.retried && resendable {
+		ex.retried = true
+		ex.next = p.retry
+		return Answer{Action: Await}
+	}
+	scrub := newScrubber(p.hiddenValues(ex.used))
+	answer := Answer{
+		Action: Deliver, Status: status, StatusText: scrub.text(statusText),
+		URL: scrub.text(url), Headers: scrubHeaders(scrub, headers),
+	}
+	if ex.kind == policy.EndSession {
+		answer.URL = ex.target.Href
+	}
+	if isTextLike(header(headers, "content-type")) {
+		ex.scrub = scrub
+		answer.Scrub = true
+		answer.Headers = withoutLength(answer.Headers)
+	}
+	return answer
+}
+
+// retry renews a token that the API calls invalid and sends the request again.
+func (p *Proxy) retry(ctx context.Context, ex *exchange, _ []byte) Answer {
+	client := p.clientFor(ctx, ex)
+	current, err := p.sessions.load(ctx, client.Name)
+	switch {
+	case err != nil:
+		return failure(client.Name, err)
+	case current == nil:
+		return failure(client.Name, errNotSignedIn)
+	case current.generation == ex.used.generation || !current.alive(p.clock()):
+		if current.refresh.IsZero() {
+			return failure(client.Name, errSessionExpired)
+		}
+		if current, err = p.renew(ctx, client, current); err != nil {
+			if errors.Is(err, ErrNetwork) {
+				err = errRefreshFailed
+			}
+			return failure(client.Name, err)
+		}
+	}
+	return p.attach(ex, current)
+}
+
+// Chunk scrubs a part of a body that Deliver marked with Scrub. The result is
+// valid until the next call for this id. It does not block.
+func (p *Proxy) Chunk(id uint32, chunk []byte, last bool) []byte {
+	ex := p.get(id)
+	if ex == nil || ex.scrub == nil {
+		return nil
+	}
+	return ex.scrub.write(chunk, last)
+}
+
+// End forgets a request, answered or not. It does not block. Work on the tokens
+// that the request began goes on.
+func (p *Proxy) End(id uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.exchanges, id)
+}
+
+func (p *Proxy) put(id uint32, ex *exchange) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.exchanges[id] = ex
+}
+
+func (p *Proxy) get(id uint32) *exchange {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.exchanges[id]
+}
+
+// scrubHeaders scrubs the values, and the names too: both can echo.
+func scrubHeaders(scrub *scrubber, headers []string) []string {
+	out := make([]string, len(headers))
+	for i, text := range headers {
+		out[i] = scrub.text(text)
+	}
+	return out
+}
+
+// withoutLength drops the Content-Length of a body whose length may change.
+func withoutLength(headers []string) []string {
+	out := make([]string, 0, len(headers))
+	for i := 0; i+1 < len(headers); i += 2 {
+		if !strings.EqualFold(headers[i], "content-length") {
+			out = append(out, headers[i], headers[i+1])
+		}
+	}
+	return out
+}

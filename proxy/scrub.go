@@ -1,0 +1,212 @@
+package proxy
+
+import "tokenvault/internal/secret"
+
+// minSecret is the length below which a token is not searched for: a shorter
+// one would also be found where it is not meant. No server issues such tokens.
+const minSecret = 8
+
+// scrubber replaces every occurrence of the secrets in a stream by REDACTED,
+// wherever the stream is cut into chunks.
+//
+// A byte of a secret may stand raw, percent-escaped (%2E), JSON-escaped (\/ or
+// \u002e) or as an HTML character reference (&#46; &#x2e;), each on its own:
+// those are the ways a server echoes a header without meaning to. What it cannot
+// see is a token that a server transforms (base64, reversed, compressed);
+// SECURITY.md says so.
+//
+// A chunk is never held back as a whole: only the bytes from which a match could
+// still grow wait for the next chunk, so a slow stream stays a stream.
+type scrubber struct {
+	secrets []string
+	starts  [256]bool // bytes a match can begin with
+	tail    []byte    // the beginning of a possible match
+	out     []byte
+}
+
+func newScrubber(secrets []string) *scrubber {
+	s := &scrubber{}
+	s.starts['%'], s.starts['\\'], s.starts['&'] = true, true, true
+	s.hide(secrets)
+	return s
+}
+
+// hide adds secrets, from the next byte on: a stream may outlive the token that
+// it was asked for with.
+func (s *scrubber) hide(secrets []string) {
+	for _, secret := range secrets {
+		if len(secret) < minSecret || contains(s.secrets, secret) {
+			continue
+		}
+		s.secrets = append(s.secrets, secret)
+		s.starts[secret[0]] = true
+	}
+}
+
+func contains(list []string, item string) bool {
+	for _, s := range list {
+		if s == item {
+			return true
+		}
+	}
+	return false
+}
+
+// write takes the next chunk and returns the bytes that are safe to pass on.
+// They are valid until the next write. After the last chunk nothing is held.
+func (s *scrubber) write(chunk []byte, last bool) []byte {
+	buf := chunk
+	if len(s.tail) > 0 {
+		buf = append(s.tail, chunk...)
+		s.tail = nil
+	}
+	out := s.out[:0]
+	from := 0
+	for at := 0; at < len(buf); {
+		if !s.starts[buf[at]] {
+			at++
+			continue
+		}
+		length, partial := s.match(buf[at:])
+		switch {
+		case partial && !last:
+			out = append(out, buf[from:at]...)
+			s.tail = append([]byte(nil), buf[at:]...)
+			s.out = out
+			return out
+		case length > 0:
+			out = append(out, buf[from:at]...)
+			out = append(out, secret.Redacted...)
+			at += length
+			from = at
+		default:
+			at++
+		}
+	}
+	out = append(out, buf[from:]...)
+	s.out = out
+	return out
+}
+
+// text scrubs a whole string.
+func (s *scrubber) text(text string) string {
+	return string(s.write([]byte(text), true))
+}
+
+// match returns the length of the longest secret that stands at the beginning
+// of buf, and whether a secret might stand there once more bytes have come.
+func (s *scrubber) match(buf []byte) (length int, partial bool) {
+	for _, secret := range s.secrets {
+		end, more := spell(buf, 0, secret)
+		length = max(length, end)
+		partial = partial || more
+	}
+	return length, partial
+}
+
+// spell returns where the spelling of the secret that goes on at buf[at] ends, 0
+// when it does not; more is true when buf ends before that is decided.
+func spell(buf []byte, at int, secret string) (end int, more bool) {
+	for i := 0; i < len(secret); i++ {
+		if at >= len(buf) {
+			return 0, true
+		}
+		char, width, cut := unescapeAt(buf[at:])
+		escaped := width > 0 && char == secret[i]
+		switch {
+		case buf[at] == secret[i] && (escaped || cut):
+			// The secret has a "%" itself, which is followed by what may as well
+			// be its escape: both readings may lead on.
+			end, more = spell(buf, at+1, secret[i+1:])
+			if escaped {
+				other, otherMore := spell(buf, at+width, secret[i+1:])
+				end, more = max(end, other), more || otherMore
+			}
+			return end, more || cut
+		case buf[at] == secret[i]:
+			at++
+		case cut:
+			return 0, true
+		case escaped:
+			at += width
+		default:
+			return 0, false
+		}
+	}
+	return at, false
+}
+
+// unescapeAt decodes the escape at the beginning of buf to one ASCII byte. A
+// width of 0 says that there is none; more, that buf ends within one.
+func unescapeAt(buf []byte) (char byte, width int, more bool) {
+	switch buf[0] {
+	case '%':
+		return hexEscape(buf, 1, 2)
+	case '\\':
+		if len(buf) < 2 {
+			return 0, 0, true
+		}
+		switch buf[1] {
+		case '/', '"', '\'', '\\':
+			return buf[1], 2, false
+		case 'u':
+			return hexEscape(buf, 2, 4)
+		case 'x':
+			return hexEscape(buf, 2, 2)
+		}
+	case '&':
+		return characterReference(buf)
+	}
+	return 0, 0, false
+}
+
+// hexEscape decodes the digits that stand behind a prefix of skip bytes.
+func hexEscape(buf []byte, skip, digits int) (char byte, width int, more bool) {
+	value := 0
+	for i := skip; i < skip+digits; i++ {
+		if i >= len(buf) {
+			return 0, 0, true
+		}
+		digit, ok := hexDigit(buf[i])
+		if !ok {
+			return 0, 0, false
+		}
+		value = value<<4 | int(digit)
+	}
+	if value > 0x7f {
+		return 0, 0, false
+	}
+	return byte(value), skip + digits, false
+}
+
+// maxReference bounds a numeric character reference, which may carry zeros.
+const maxReference = 10
+
+func characterReference(buf []byte) (char byte, width int, more bool) {
+	if len(buf) < 2 {
+		return 0, 0, true
+	}
+	if buf[1] != '#' {
+		return 0, 0, false
+	}
+	at, base := 2, 10
+	if len(buf) > 2 && (buf[2] == 'x' || buf[2] == 'X') {
+		at, base = 3, 16
+	}
+	value, first := 0, at
+	for ; at < maxReference; at++ {
+		if at >= len(buf) {
+			return 0, 0, true
+		}
+		digit, ok := hexDigit(buf[at])
+		if ok && int(digit) < base {
+			value = value*base + int(digit)
+			continue
+		}
+		if buf[at] != ';' || at == first || value > 0x7f {
+			return 0, 0, false
+		}
+		return byte(value), at + 1, false
+	}
+	return 0, 0, false
+}

@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"tokenvault/internal/protocol"
+	"tokenvault/internal/secret"
+)
+
+// session is what the vault holds for one client: the tokens of its last token
+// response. It is immutable; a refresh makes a new one.
+type session struct {
+	// generation counts the token responses of this client, so that a frame
+	// which waited for a lock sees that another has renewed the tokens meanwhile.
+	generation uint64
+
+	access, refresh, id secret.String
+
+	// expiresAt is the zero time when the server did not say expires_in.
+	expiresAt time.Time
+	// lifetime is what expires_in said.
+	lifetime time.Duration
+	// reply is the token response as the app received it: redacted.
+	reply string
+}
+
+// alive reports whether the access token can be used now.
+func (s *session) alive(now time.Time) bool {
+	return !s.access.IsZero() && (s.expiresAt.IsZero() || now.Before(s.expiresAt))
+}
+
+// fresh reports whether the access token can be used and need not be renewed
+// yet. A server that issues tokens for less than twice refreshBefore would else
+// be asked for a new one with each request, so half the lifetime bounds it.
+func (s *session) fresh(now time.Time, refreshBefore time.Duration) bool {
+	if half := s.lifetime / 2; refreshBefore > half && half > 0 {
+		refreshBefore = half
+	}
+	return s.alive(now) && (s.expiresAt.IsZero() || now.Add(refreshBefore).Before(s.expiresAt))
+}
+
+// usable reports whether a request can get a token, by renewing it if need be.
+func (s *session) usable(now time.Time) bool {
+	return s.alive(now) || !s.refresh.IsZero()
+}
+
+// sessionFormat is the first field of an encoded session.
+const sessionFormat = "session-1"
+
+var errBadRecord = errors.New("the stored session is not one of this version")
+
+// encode writes the session for the store; the caller seals it.
+func (s *session) encode() []byte {
+	expires := ""
+	if !s.expiresAt.IsZero() {
+		expires = strconv.FormatInt(s.expiresAt.UnixMilli(), 10)
+	}
+	return protocol.Pack(nil,
+		sessionFormat,
+		strconv.FormatUint(s.generation, 10),
+		s.access.Expose(),  // EXPOSE: sealed before it is stored
+		s.refresh.Expose(), // EXPOSE: sealed before it is stored
+		s.id.Expose(),      // EXPOSE: sealed before it is stored
+		expires,
+		strconv.FormatInt(s.lifetime.Milliseconds(), 10),
+		s.reply,
+	)
+}
+
+func decodeSession(record []byte) (*session, error) {
+	fields, err := protocol.Unpack(record)
+	if err != nil || len(fields) != 8 || fields[0] != sessionFormat {
+		return nil, errBadRecord
+	}
+	s := &session{
+		access:  secret.New(fields[2]),
+		refresh: secret.New(fields[3]),
+		id:      secret.New(fields[4]),
+		reply:   fields[7],
+	}
+	if s.generation, err = strconv.ParseUint(fields[1], 10, 64); err != nil {
+		return nil, errBadRecord
+	}
+	if fields[5] != "" {
+		ms, err := strconv.ParseInt(fields[5], 10, 64)
+		if err != nil {
+			return nil, errBadRecord
+		}
+		s.expiresAt = time.UnixMilli(ms)
+	}
+	ms, err := strconv.ParseInt(fields[6], 10, 64)
+	if err != nil {
+		return nil, errBadRecord
+	}
+	s.lifetime = time.Duration(ms) * time.Millisecond
+	return s, nil
+}

@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"time"
+
+	"tokenvault/internal/secret"
+)
+
+// maxLifetime bounds expires_in, so that no sum of times overflows.
+const maxLifetime = 10 * 365 * 24 * time.Hour
+
+// readTokenReply reads a successful answer of a token endpoint (RFC 6749 §5.1)
+// and returns the session it makes and the body that the app may see. The
+// refresh token of the session before is kept if the server sent no new one (§6).
+func readTokenReply(body []byte, redact []string, before *session, now time.Time) (*session, error) {
+	list, err := members(body)
+	if err != nil {
+		return nil, errBadTokenReply
+	}
+	// Generations of one sign-in count up; those of the next begin elsewhere.
+	next := &session{generation: uint64(now.UnixMilli())}
+	if before != nil {
+		next.generation = before.generation + 1
+		next.refresh = before.refresh
+		next.id = before.id
+	}
+	var named []string // every value under a name to redact
+	for _, m := range list {
+		text, _ := m.text(body)
+		if contains(redact, m.name) {
+			named = append(named, text)
+		}
+		if !m.outer {
+			continue
+		}
+		switch m.name {
+		case "access_token", "refresh_token", "id_token":
+			if !printable(text) {
+				return nil, errBadTokenReply
+			}
+		}
+		switch m.name {
+		case "access_token":
+			next.access = secret.New(text)
+		case "refresh_token":
+			if text != "" {
+				next.refresh = secret.New(text)
+			}
+		case "id_token":
+			if text != "" {
+				next.id = secret.New(text)
+			}
+		case "token_type":
+			if lower(text) != "bearer" {
+				return nil, errBadTokenReply
+			}
+		case "expires_in":
+			if seconds, ok := m.seconds(body, int64(maxLifetime/time.Second)); ok {
+				next.lifetime = time.Duration(seconds) * time.Second
+				next.expiresAt = now.Add(next.lifetime)
+			}
+		}
+	}
+	if next.access.IsZero() {
+		return nil, errBadTokenReply
+	}
+	// By name, then by value: a server that repeats a token under another name
+	// does not give it away.
+	redacted := redactMembers(body, list, redact)
+	next.reply = newScrubber(append(next.hidden(redact), named...)).text(string(redacted))
+	return next, nil
+}
+
+// printable reports whether text can be a token (RFC 6749 appendix A: VSCHAR).
+// Anything else would break the header that carries it.
+func printable(text string) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] < 0x20 || text[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}
+
+// redactMembers replaces the values of the named members, at any depth, and only
+// those bytes.
+func redactMembers(body []byte, list []member, names []string) []byte {
+	out := make([]byte, 0, len(body))
+	from := 0
+	for _, m := range list {
+		if m.start < from || !contains(names, m.name) || m.isNull(body) {
+			continue
+		}
+		out = append(out, body[from:m.start]...)
+		out = append(out, '"')
+		out = append(out, secret.Redacted...)
+		out = append(out, '"')
+		from = m.end
+	}
+	return append(out, body[from:]...)
+}
+
+// redactError hides tokens in an answer that is no success, whatever it is.
+func redactError(body []byte, redact []string) []byte {
+	list, err := members(body)
+	if err != nil {
+		return body
+	}
+	return redactMembers(body, list, redact)
+}
+
+// hidden lists the values that the app may not see. The id_token is among them
+// only if the configuration redacts it.
+func (s *session) hidden(redact []string) []string {
+	values := []string{
+		s.access.Expose(),  // EXPOSE: the scrubber searches for it
+		s.refresh.Expose(), // EXPOSE: the scrubber searches for it
+	}
+	if contains(redact, "id_token") {
+		values = append(values, s.id.Expose()) // EXPOSE: the scrubber searches for it
+	}
+	return values
+}

@@ -1,0 +1,13 @@
+// Package webcrypto encrypts the vault's records with the browser's own
+// cryptography (W3C Web Cryptography API): AES-256-GCM (NIST SP 800-38D) with a
+// fresh random 96-bit IV for each record, and additional data that bind a record
+// to its place.
+//
+// The key is generated in the browser, once for a vault, and cannot be
+// extracted: no script, ours included, ever sees its bytes. So a copy of the
+// database's files is worth nothing without the browser profile that guards the
+// key, and a record cannot be moved to another name or vault. What it does not
+// stop is code that runs in the vault origin itself: that can ask the key to
+// decrypt. It trusts the browser's random numbers; at one record a refresh, the
+// 2^32 messages that NIST allows for random IVs under one key are out of reach.
+package webcrypto
