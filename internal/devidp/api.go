@@ -1,0 +1,73 @@
+package devidp
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+)
+
+// protectedAPI is what lies under /v1/. bearerOnly stands in front of it.
+func (s *Server) protectedAPI() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/v1/json", apiJSON)
+	mux.HandleFunc("/v1/text", apiText)
+	mux.HandleFunc("/v1/binary", apiBinary)
+	mux.HandleFunc("/v1/big", apiBig)
+	mux.HandleFunc("/v1/file", apiFile)
+	mux.HandleFunc("/v1/echo", apiEcho)
+	mux.HandleFunc("/v1/sse", apiEvents)
+	mux.HandleFunc("/v1/slow", apiSlow)
+	mux.HandleFunc("/v1/drop", apiDrop)
+	mux.HandleFunc("/v1/redirect", apiRedirect)
+	mux.HandleFunc("/v1/status/{code}", apiStatus)
+	mux.HandleFunc("/v1/upload", only(apiUpload, http.MethodPost, http.MethodPut, http.MethodPatch))
+	mux.HandleFunc("/v1/headers", apiHeaders)
+	mux.HandleFunc("/v1/whoami", apiWhoAmI)
+	mux.HandleFunc("/", apiNotFound)
+	return mux
+}
+
+// publicAPI is what lies under /public/ and needs no token.
+func publicAPI() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/public/json", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{"message": "anybody may read this", "authorized": r.Header.Get("Authorization") != ""})
+	})
+	mux.HandleFunc("/public/echo", func(w http.ResponseWriter, r *http.Request) {
+		reflection, err := reflectRequest(w, r)
+		if badQuery(w, err) {
+			return
+		}
+		writeJSON(w, http.StatusOK, reflection)
+	})
+	mux.HandleFunc("/", apiNotFound)
+	return mux
+}
+
+func apiNotFound(w http.ResponseWriter, r *http.Request) {
+	writeError(w, http.StatusNotFound, "not_found", "there is no such resource")
+}
+
+func apiJSON(w http.ResponseWriter, r *http.Request) {
+	type item struct {
+		ID    int     `json:"id"`
+		Name  string  `json:"name"`
+		Price float64 `json:"price"`
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"message": "this came from the protected API",
+		"method":  r.Method,
+		"items":   []item{{1, "Looking glass", 12.5}, {2, "Pocket watch", 80}, {3, "Teapot für zwei", 24.99}},
+	})
+}
+
+// apiWhoAmI names the token by its hash, which is all that a page needs to see that
+// the API got one.
+func apiWhoAmI(w http.ResponseWriter, r *http.Request) {
+	c := callerOf(r)
+	sum := sha256.Sum256([]byte(c.token))
+	writeJSON(w, http.StatusOK, map[string]any{
+		"subject": c.subject, "client_id": c.client, "scope": c.scope, "expires": c.expires,
+		"token_sha256": hex.EncodeToString(sum[:]),
+	})
+}

@@ -1,0 +1,88 @@
+package devidp
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+const (
+	defaultBinary = 4 << 10
+	maxBinary     = 64 << 20
+	defaultBig    = 50 << 20
+	maxBig        = 1 << 30
+	maxUpload     = 1 << 30
+	fileSize      = 100_003
+)
+
+// fileTime is the Last-Modified of /v1/file.
+var fileTime = time.Date(2024, time.February, 29, 12, 0, 0, 0, time.UTC)
+
+func apiText(w http.ResponseWriter, r *http.Request) {
+	send(w, http.StatusOK, "text/plain; charset=utf-8", []byte("Plain text: Grüße, 令牌, 🔐.\nNo line end follows."))
+}
+
+func apiBinary(w http.ResponseWriter, r *http.Request) {
+	size, err := queryInt(r, "size", defaultBinary, maxBinary)
+	if badQuery(w, err) {
+		return
+	}
+	stream(w, "application/octet-stream", binaryBlock, size)
+}
+
+func apiBig(w http.ResponseWriter, r *http.Request) {
+	size, err := queryInt(r, "size", defaultBig, maxBig)
+	if badQuery(w, err) {
+		return
+	}
+	switch r.URL.Query().Get("type") {
+	case "", "binary":
+		stream(w, "application/octet-stream", binaryBlock, size)
+	case "text":
+		stream(w, "text/plain; charset=utf-8", textBlock, size)
+	default:
+		refuseQuery(w, errors.New("type must be binary or text"))
+	}
+}
+
+func stream(w http.ResponseWriter, contentType string, block []byte, size int64) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	if err := writePattern(w, block, size); err != nil {
+		panic(http.ErrAbortHandler) // the client is gone
+	}
+}
+
+// apiFile answers If-None-Match, If-Modified-Since and Range.
+func apiFile(w http.ResponseWriter, r *http.Request) {
+	body := FileBody()
+	sum := sha256.Sum256(body)
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("ETag", `"`+hex.EncodeToString(sum[:8])+`"`)
+	h.Set("Cache-Control", "private, no-cache")
+	http.ServeContent(w, r, "", fileTime, bytes.NewReader(body))
+}
+
+// apiUpload answers with a digest of what arrived.
+func apiUpload(w http.ResponseWriter, r *http.Request) {
+	digest := sha256.New()
+	n, err := io.Copy(digest, http.MaxBytesReader(w, r.Body, maxUpload))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		writeError(w, http.StatusRequestEntityTooLarge, "too_large", "the upload is larger than 1 GiB")
+		return
+	case err != nil:
+		panic(http.ErrAbortHandler) // the client is gone
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"method": r.Method, "length": n, "sha256": hex.EncodeToString(digest.Sum(nil)),
+		"content_type": r.Header.Get("Content-Type"),
+	})
+}
