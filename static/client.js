@@ -1,0 +1,627 @@
+// @ts-check
+/// <reference path="types/build.d.ts" />
+
+/**
+ * The client: registers the interceptor, puts the vault's frame into the page,
+ * introduces the two to each other, and offers the page what it may do with the
+ * tokens it cannot see.
+ *
+ * It runs in the app origin and guards nothing. Everything it knows is public,
+ * everything it asks the vault decides.
+ */
+
+const { protocol, worker: workerPath, scope, vault, frame: framePath, origins, clients, timeout } = __TOKENVAULT_CONFIG__;
+
+const version = String(protocol);
+
+/** How long the vault may take to answer the handshake, in milliseconds. */
+const handshakeTimeout = 10_000;
+
+/** How long after a failed start the frame is not tried again, in milliseconds. */
+const retryAfter = 2_000;
+
+/** What `on` may listen to. */
+const eventNames = Object.freeze(['ready', 'signedin', 'refreshed', 'signedout', 'unavailable', 'error']);
+
+/**
+ * An error with a stable code. The message names the cause and the mend.
+ */
+class TokenVaultError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {ErrorOptions} [options]
+   */
+  constructor(code, message, options) {
+    super(message, options);
+    this.name = 'TokenVaultError';
+    /** @readonly */
+    this.code = code;
+  }
+}
+
+/**
+ * The promise, or an error when it takes longer.
+ * @template T
+ * @param {number} milliseconds
+ * @param {Promise<T>} promise
+ * @param {() => TokenVaultError} error
+ * @returns {Promise<T>}
+ */
+function within(milliseconds, promise, error) {
+  /** @type {ReturnType<typeof setTimeout>} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(error()), milliseconds);
+  });
+  return /** @type {Promise<T>} */ (Promise.race([promise, late])).finally(() => clearTimeout(timer));
+}
+
+/** A promise that is no unhandled rejection when nobody listens. @template T @param {Promise<T>} promise */
+function quiet(promise) {
+  promise.catch(() => {});
+  return promise;
+}
+
+// ------------------------------------------------------------------ the frame
+
+/**
+ * The vault's frame in this page. It heals itself: a frame that was removed, or
+ * did not start, is put in again when it is needed.
+ */
+class Frame {
+  /** @type {HTMLIFrameElement | null} */
+  #element = null;
+  /** @type {Node | null} */
+  #parent = null;
+  /** @type {Promise<void>} */
+  #ready = Promise.resolve();
+  /** @type {() => void} */
+  #setReady = () => {};
+  /** @type {(error: TokenVaultError) => void} */
+  #setFailed = () => {};
+  #failedAt = 0;
+  #onEvent;
+  #onLost;
+  #id = '';
+
+  /**
+   * @param {(client: string, event: string) => void} onEvent
+   * @param {() => void} onLost
+   */
+  constructor(onEvent, onLost) {
+    this.#onEvent = onEvent;
+    this.#onLost = onLost;
+    addEventListener('message', (event) => this.#receive(event));
+    new MutationObserver(() => this.#watch()).observe(document, { childList: true, subtree: true });
+  }
+
+  get element() {
+    return this.#element;
+  }
+
+  /**
+   * Puts the frame into the page unless it is there.
+   * @param {Node} [parent] where; the root element otherwise
+   * @param {string} [id] of the element
+   */
+  mount(parent, id) {
+    this.#parent = parent ?? this.#parent ?? document.documentElement;
+    this.#id = id ?? this.#id;
+    if (this.#element?.isConnected && !this.#failedAt) return;
+    this.#element?.remove();
+    const element = document.createElement('iframe');
+    element.src = vault + framePath;
+    element.title = 'Token Vault';
+    element.hidden = true;
+    element.tabIndex = -1;
+    if (this.#id) element.id = this.#id;
+    element.setAttribute('aria-hidden', 'true');
+    this.#element = element;
+    this.#failedAt = 0;
+    this.#ready = quiet(
+      within(
+        handshakeTimeout,
+        new Promise((resolve, reject) => {
+          this.#setReady = () => resolve(undefined);
+          this.#setFailed = reject;
+        }),
+        () =>
+          new TokenVaultError(
+            'vault_unavailable',
+            `The vault at ${vault} did not answer. Check that it is served there, that its Content-Security-Policy has frame-ancestors ${location.origin}, and that this page allows frame-src ${vault}.`,
+          ),
+      ),
+    );
+    this.#ready.catch(() => {
+      this.#failedAt = Date.now();
+    });
+    (this.#parent.isConnected ? this.#parent : document.documentElement).appendChild(element);
+  }
+
+  /** Settles when the frame listens; tries again when the last try is a while ago. */
+  ready() {
+    if (!this.#element || (this.#failedAt && Date.now() - this.#failedAt > retryAfter)) this.mount();
+    return this.#ready;
+  }
+
+  /**
+   * @param {Record<string, string>} message
+   * @param {Transferable[]} [transfer]
+   */
+  async post(message, transfer = []) {
+    await this.ready();
+    this.#element?.contentWindow?.postMessage({ ...message, v: version }, vault, transfer);
+  }
+
+  /** @param {MessageEvent} event */
+  #receive(event) {
+    if (event.source === null || event.source !== this.#element?.contentWindow || event.origin !== vault) return;
+    const { type, client, event: name, message, v } = event.data;
+    if (type === 'version-mismatch' || v !== version) {
+      this.#setFailed(
+        new TokenVaultError('version_mismatch', 'The app and the vault come from different builds. Deploy dist/app and dist/vault of the same build, then reload.'),
+      );
+    } else if (type === 'ready') this.#setReady();
+    else if (type === 'fault') this.#setFailed(new TokenVaultError('vault_unavailable', message));
+    else if (type === 'event') this.#onEvent(client, name);
+  }
+
+  /** Notices that somebody took the frame out, and puts it back. */
+  #watch() {
+    if (!this.#element || this.#element.isConnected) return;
+    this.#element = null;
+    this.#onLost();
+    this.mount();
+  }
+}
+
+// ------------------------------------------------------------------- the hold
+
+/**
+ * Holds fetch and XMLHttpRequest to the policy's origins until the page is under
+ * the worker's control: before that they would go past the vault, and a token
+ * request would bring tokens into the page. A comfort for honest code: other
+ * code can go around it.
+ * @param {() => Promise<unknown>} until called for each request; the first success ends the hold
+ */
+function holdRequests(until) {
+  const { fetch } = globalThis;
+  const { open, send, abort } = XMLHttpRequest.prototype;
+  /** The URL of a request that has to wait. @type {WeakMap<XMLHttpRequest, boolean>} */
+  const held = new WeakMap();
+
+  /** @param {unknown} url */
+  const isOurs = (url) => {
+    const text = String(url);
+    return URL.canParse(text, document.baseURI) && origins.includes(new URL(text, document.baseURI).origin);
+  };
+
+  const heldFetch = /** @type {typeof fetch} */ (
+    (input, init) => {
+      const url = input instanceof Request ? input.url : input;
+      if (!isOurs(url)) return fetch(input, init);
+      return released().then(() => fetch(input, init));
+    }
+  );
+  globalThis.fetch = heldFetch;
+
+  /** @this {XMLHttpRequest} @param {any[]} rest */
+  function heldOpen(/** @type {string} */ method, /** @type {string | URL} */ url, ...rest) {
+    const asynchronous = rest.length === 0 || rest[0];
+    held.set(this, Boolean(asynchronous && isOurs(url)));
+    if (!asynchronous && isOurs(url)) {
+      throw new DOMException('Token Vault: a synchronous request to a protected URL needs a page that is under control; await tokenvault.ready first.', 'InvalidAccessError');
+    }
+    return Reflect.apply(open, this, [method, url, ...rest]);
+  }
+  /** @this {XMLHttpRequest} @param {any} [body] */
+  function heldSend(body) {
+    if (!held.get(this)) return Reflect.apply(send, this, [body]);
+    released().then(
+      () => {
+        if (held.delete(this)) Reflect.apply(send, this, [body]);
+      },
+      () => {
+        if (!held.delete(this)) return;
+        this.dispatchEvent(new ProgressEvent('error'));
+        this.dispatchEvent(new ProgressEvent('loadend'));
+      },
+    );
+  }
+  /** @this {XMLHttpRequest} */
+  function heldAbort() {
+    if (held.delete(this)) {
+      this.dispatchEvent(new ProgressEvent('abort'));
+      this.dispatchEvent(new ProgressEvent('loadend'));
+    }
+    return Reflect.apply(abort, this, []);
+  }
+  const xhr = XMLHttpRequest.prototype;
+  Object.assign(xhr, { open: heldOpen, send: heldSend, abort: heldAbort });
+
+  // Somebody may have wrapped ours meanwhile: what is not ours any more stays.
+  const restore = () => {
+    if (globalThis.fetch === heldFetch) globalThis.fetch = fetch;
+    if (/** @type {unknown} */ (xhr.open) === heldOpen) xhr.open = open;
+    if (/** @type {unknown} */ (xhr.send) === heldSend) xhr.send = send;
+    if (/** @type {unknown} */ (xhr.abort) === heldAbort) xhr.abort = abort;
+  };
+  const released = () => until().then(restore);
+  quiet(released());
+}
+
+// ------------------------------------------------------------------ the worker
+
+/**
+ * Registers the worker and settles when it controls this page.
+ * @param {string} path
+ * @param {RegistrationOptions} options
+ */
+async function takeControl(path, options) {
+  const container = navigator.serviceWorker;
+  if (!container) {
+    throw new TokenVaultError(
+      'worker_unavailable',
+      'This browser gives the page no service worker. Serve the app over https (or from *.localhost), and leave private browsing if it blocks workers.',
+    );
+  }
+  try {
+    await container.register(path, { updateViaCache: 'none', ...options });
+  } catch (cause) {
+    throw new TokenVaultError(
+      'worker_unavailable',
+      `The service worker ${path} could not be registered. Check that the file is served from this origin as JavaScript, and that its path covers the scope ${options.scope}.`,
+      { cause },
+    );
+  }
+  if (container.controller) return;
+  const controlled = new Promise((resolve) => {
+    container.addEventListener('controllerchange', resolve, { once: true });
+  });
+  const { active } = await container.ready;
+  // After a hard reload the page has no controller and no activation will come
+  // that claims it: ask for it.
+  if (!container.controller) {
+    active?.postMessage({ tokenvault: protocol, type: 'claim' });
+    await controlled;
+  }
+}
+
+// ------------------------------------------------------------------- the vault
+
+/**
+ * What the page can do. One a page: `connect` returns the same each time.
+ */
+class TokenVault {
+  #frame;
+  /** @type {Map<string, Set<(detail: any) => void>>} */
+  #listeners = new Map();
+
+  /** The last try to start. @type {Promise<void> | null} */
+  #started = null;
+  #failedAt = 0;
+
+  /** @type {(worker: {path: string, options: RegistrationOptions}) => void} */
+  #setWorker = () => {};
+  #workerChosen = false;
+  /** @type {Promise<{path: string, options: RegistrationOptions}>} */
+  #worker;
+
+  constructor() {
+    this.#frame = new Frame(
+      (client, event) => this.#emit(event, { client }),
+      () => this.#tellWorker('frame-lost'),
+    );
+    navigator.serviceWorker?.addEventListener('message', (event) => this.#introduce(event));
+    navigator.serviceWorker?.startMessages();
+    navigator.serviceWorker?.addEventListener('controllerchange', () => this.#tellWorker('hello'));
+    this.#worker = new Promise((resolve) => {
+      this.#setWorker = resolve;
+    });
+  }
+
+  /**
+   * Settles when requests are safe to make, or rejects with a TokenVaultError.
+   * Asked again a while after a failure, it tries again.
+   * @returns {Promise<void>}
+   */
+  get ready() {
+    if (this.#started === null || (this.#failedAt && Date.now() - this.#failedAt > retryAfter)) {
+      this.#started = quiet(this.#start());
+    }
+    return this.#started;
+  }
+
+  async #start() {
+    this.#failedAt = 0;
+    try {
+      const { path, options } = await this.#worker;
+      await within(
+        handshakeTimeout,
+        Promise.all([takeControl(path, options), this.#frame.ready()]),
+        () => new TokenVaultError('worker_unavailable', 'The service worker did not take control of the page. Close other tabs of the app, then reload.'),
+      );
+      this.#tellWorker('hello');
+      this.#emit('ready', {});
+    } catch (error) {
+      this.#failedAt = Date.now();
+      this.#emit('unavailable', { error });
+      throw error;
+    }
+  }
+
+  /**
+   * Chooses the worker script; the one of tokenvault.json otherwise.
+   * @param {string} [path]
+   * @param {RegistrationOptions} [options]
+   */
+  startWorker(path = workerPath, options = {}) {
+    if (this.#workerChosen) return;
+    this.#workerChosen = true;
+    this.#setWorker({ path, options: { scope, ...options } });
+    holdRequests(() => this.ready);
+  }
+
+  /**
+   * Puts the frame into the page; below the root element otherwise.
+   * @param {Node} [parent]
+   * @param {string} [id]
+   * @returns {HTMLIFrameElement}
+   */
+  startFrame(parent, id) {
+    this.#frame.mount(parent, id);
+    return /** @type {HTMLIFrameElement} */ (this.#frame.element);
+  }
+
+  /**
+   * Whether the vault holds tokens that can be used or renewed.
+   * @param {string} [client] name or client_id; the only client otherwise
+   * @returns {Promise<boolean>}
+   */
+  async has(client) {
+    return (await this.status(client)).signedIn;
+  }
+
+  /**
+   * What the app may know of a client's tokens.
+   * @param {string} [client]
+   * @returns {Promise<{signedIn: boolean, renewable: boolean, expiresAt?: number, idToken?: string}>}
+   */
+  async status(client) {
+    const { signedIn, renewable, expiresAt, idToken } = await this.#call('status', client);
+    return {
+      signedIn: signedIn === 'true',
+      renewable: renewable === 'true',
+      ...(expiresAt && { expiresAt: Number(expiresAt) }),
+      ...(idToken && { idToken }),
+    };
+  }
+
+  /**
+   * Renews the access token now.
+   * @param {string} [client]
+   */
+  async refresh(client) {
+    await this.#call('refresh', client);
+  }
+
+  /**
+   * Revokes the tokens at the authorization server, forgets them and ends the session there.
+   * @param {string} [client]
+   */
+  async logout(client) {
+    await this.#call('logout', client);
+  }
+
+  /**
+   * Forgets the tokens here, without a word to the authorization server.
+   * @param {string} [client]
+   */
+  async remove(client) {
+    await this.#call('remove', client);
+  }
+
+  /**
+   * Listens to an event; returns the function that stops it.
+   * @param {string} event
+   * @param {(detail: any) => void} listener
+   */
+  on(event, listener) {
+    if (!eventNames.includes(event)) {
+      throw new TokenVaultError('invalid_argument', `There is no event "${event}". Events are: ${eventNames.join(', ')}.`);
+    }
+    if (typeof listener !== 'function') throw new TokenVaultError('invalid_argument', 'on(event, listener) takes a function.');
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+    };
+  }
+
+  /**
+   * The facade that users of Ping's Token Vault know.
+   * @param {any} config
+   */
+  client(config) {
+    return client(config);
+  }
+
+  /**
+   * @param {string} event
+   * @param {object} detail
+   */
+  #emit(event, detail) {
+    for (const listener of this.#listeners.get(event) ?? []) {
+      // A listener that throws must not stop the others, nor us.
+      try {
+        listener({ type: event, ...detail });
+      } catch (error) {
+        reportError(error);
+      }
+    }
+  }
+
+  /** @param {string} type */
+  #tellWorker(type) {
+    navigator.serviceWorker?.controller?.postMessage({ tokenvault: protocol, type });
+  }
+
+  /**
+   * Introduces a worker life to the frame, and tells the frame when it is over.
+   * @param {MessageEvent} event
+   */
+  async #introduce(event) {
+    const { type, v, epoch } = event.data ?? {};
+    const [port] = event.ports;
+    if (type !== 'connect' || !port || typeof epoch !== 'string') return;
+    try {
+      if (v !== version) throw new TokenVaultError('version_mismatch', 'The page and the service worker come from different builds. Reload the page.');
+      await this.#frame.post({ type: 'connect', epoch }, [port]);
+    } catch (error) {
+      const { code, message } = /** @type {TokenVaultError} */ (error);
+      port.postMessage({ type: 'unavailable', code, message });
+      this.#emit('unavailable', { error });
+      return;
+    }
+    navigator.locks.request(epoch, { mode: 'shared' }, () => this.#frame.post({ type: 'epoch-ended', epoch })).catch(() => {});
+  }
+
+  /**
+   * @param {string} call
+   * @param {string} [client]
+   * @returns {Promise<Record<string, string>>}
+   */
+  async #call(call, client) {
+    if (client !== undefined && typeof client !== 'string') {
+      throw new TokenVaultError('invalid_argument', 'The client is named by a string: its name or client_id in tokenvault.json.');
+    }
+    const channel = new MessageChannel();
+    const answer = new Promise((resolve) => {
+      channel.port1.onmessage = (event) => resolve(event.data);
+    });
+    await this.#frame.post({ type: 'call', call, ...(client !== undefined && { client }) }, [channel.port2]);
+    const [outcome, ...rest] = /** @type {string[]} */ (
+      await within(timeout, answer, () => new TokenVaultError('vault_timeout', `The vault did not answer within ${timeout / 1000} seconds. Reload the page.`)).finally(() =>
+        channel.port1.close(),
+      )
+    );
+    if (outcome !== 'ok') {
+      const error = new TokenVaultError(rest[0], rest[1]);
+      this.#emit('error', { error });
+      throw error;
+    }
+    /** @type {Record<string, string>} */
+    const result = {};
+    for (let i = 0; i + 1 < rest.length; i += 2) result[rest[i]] = rest[i + 1];
+    return result;
+  }
+}
+
+/** @type {TokenVault | undefined} */
+let instance;
+
+function vaultOfPage() {
+  if (typeof window === 'undefined') {
+    throw new TokenVaultError('worker_unavailable', 'Token Vault runs in a browser window. On a server, import it but do not call it.');
+  }
+  instance ??= new TokenVault();
+  return instance;
+}
+
+/**
+ * Starts the vault for this page, and returns it at once; await its `ready`.
+ * @returns {TokenVault}
+ */
+function connect() {
+  const vaultHere = vaultOfPage();
+  vaultHere.startFrame();
+  vaultHere.startWorker();
+  return vaultHere;
+}
+
+// ------------------------------------------------------------------ the facade
+
+/**
+ * The interface of Ping's Token Vault: `client(config)` with `interceptor()`,
+ * `proxy(element)` and `store()`. What the configuration says about the vault is
+ * compared with the build, never obeyed.
+ * @param {any} [config]
+ */
+function client(config = {}) {
+  const origin = config.proxy?.origin;
+  if (origin !== undefined && new URL(origin).origin !== vault) {
+    throw new TokenVaultError('invalid_argument', `proxy.origin is ${origin}, but this build's vault is ${vault}. The vault is set in tokenvault.json, not at run time.`);
+  }
+  const clientId = config.forgerock?.clientId ?? clients[0].clientId;
+  const redacted = 'REDACTED';
+
+  return {
+    /**
+     * Registers the interceptor.
+     * @param {{file?: string, scope?: string, type?: WorkerType}} [options]
+     * @returns {Promise<ServiceWorkerRegistration>}
+     */
+    async interceptor(options = {}) {
+      const { file, scope: chosen, type } = { ...config.interceptor, ...options };
+      vaultOfPage().startWorker(file, { ...(chosen && { scope: chosen }), ...(type === 'classic' && { type }) });
+      return navigator.serviceWorker.ready;
+    },
+
+    /**
+     * Puts the vault's frame into an element.
+     * @param {HTMLElement} target
+     * @param {{proxy?: {id?: string}}} [options]
+     * @returns {Promise<HTMLIFrameElement>}
+     */
+    async proxy(target, options = {}) {
+      if (!(target instanceof Node)) throw new TokenVaultError('invalid_argument', 'proxy(element) takes the element that the frame goes into.');
+      return vaultOfPage().startFrame(target, options.proxy?.id ?? config.proxy?.id ?? 'token-vault-iframe');
+    },
+
+    /** The token store for an SDK's configuration. */
+    store() {
+      const here = vaultOfPage();
+      return {
+        /**
+         * What the vault holds, with REDACTED in the place of each token.
+         * @param {string} [id]
+         */
+        async get(id = clientId) {
+          const { signedIn, renewable, expiresAt, idToken } = await here.status(id);
+          if (!signedIn) return null;
+          return {
+            accessToken: redacted,
+            ...(idToken && { idToken }),
+            // With a refresh token the vault renews by itself: to the app the tokens do not expire.
+            ...(renewable ? { refreshToken: redacted } : expiresAt && { tokenExpiry: expiresAt }),
+          };
+        },
+        /** The vault stores what the server sends it, and nothing from the app. */
+        async set() {},
+        /** @param {string} [id] */
+        async has(id = clientId) {
+          return { hasTokens: await here.has(id) };
+        },
+        /** @param {string} [id] */
+        async refresh(id = clientId) {
+          try {
+            await here.refresh(id);
+          } catch (error) {
+            const { code } = /** @type {TokenVaultError} */ (error);
+            if (code === 'not_signed_in' || code === 'session_expired') return { refreshTokens: false };
+            throw error;
+          }
+          return { refreshTokens: true };
+        },
+        /** @param {string} [id] */
+        async remove(id = clientId) {
+          await here.remove(id);
+        },
+      };
+    },
+  };
+}
+
+export { connect, client, TokenVaultError };

@@ -1,0 +1,409 @@
+// @ts-check
+/// <reference path="types/build.d.ts" />
+'use strict';
+
+/**
+ * The interceptor: a service worker of the app origin that hands requests for
+ * configured URLs to the vault's frame, and leaves all others alone. It decides
+ * nothing that matters: the frame judges again, and a request that passes this
+ * worker by goes out without a token.
+ *
+ * It runs as a worker of its own, or inside an existing one by importScripts.
+ *
+ * The browser ends a worker when it likes, and everything here with it. A life is
+ * named by its epoch, a Web Lock that the worker holds: pages queue on it, and
+ * learn by it at once that this life's requests have nobody to answer to.
+ */
+const { protocol, build, wasm, integrity, table, origins, timeout } = __TOKENVAULT_CONFIG__;
+
+const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
+
+/** Origins that the policy can name: the filter before Go is asked. */
+const originSet = new Set(origins);
+
+/** Where the binary is kept, so that a worker started offline or after a deployment has its own version. */
+const cacheName = `tokenvault-wasm-${build}`;
+
+/** True when this script is the worker, not a part of another one. */
+const ownWorker = new URL(worker.location.href).pathname.endsWith('/interceptor.js');
+
+/** What a worker may send ahead of the app's reading, in chunks. */
+const windowOfChunks = 4;
+
+/** Statuses whose response has no body (Fetch §2.2.3). */
+const nullBodyStatuses = new Set([101, 103, 204, 205, 304]);
+
+// ---------------------------------------------------------------- the Go half
+
+/**
+ * The program once it runs. Until then, and if it cannot start, requests to the
+ * origins of the policy are forwarded: the frame's verdict is law anyway.
+ * @type {GoProgram | null}
+ */
+let program = null;
+
+async function startProgram() {
+  const response = (await caches.match(wasm)) ?? (await fetch(wasm, { integrity }));
+  const module = await WebAssembly.compileStreaming(response);
+  const started = new GoProgram(module, table);
+  program = started;
+  started.ended.finally(() => {
+    program = null;
+  });
+}
+
+startProgram().catch((error) => {
+  console.error('Token Vault: the interceptor runs without its WebAssembly half.', error);
+});
+
+/**
+ * Whether a request is one for the vault. Go's routes: 0 forward, 1 leave.
+ * @param {string} method
+ * @param {string} url
+ */
+function isForVault(method, url) {
+  const slash = url.indexOf('/', url.indexOf('://') + 3);
+  if (!originSet.has(url.slice(0, slash))) return false;
+  return program === null || program.call('route', [method, url]) === 0;
+}
+
+// ------------------------------------------------------------------ the epoch
+
+const epoch = `tokenvault-epoch-${crypto.randomUUID()}`;
+
+/** Settles when the lock is held: a page that queues on it earlier would see it free. */
+const epochHeld = new Promise((resolve) => {
+  navigator.locks.request(epoch, () => {
+    resolve(undefined);
+    return new Promise(() => {});
+  });
+});
+
+// ------------------------------------------------------------------ the links
+
+/**
+ * A link is a port to the vault frame of one page, and the requests on it.
+ */
+class Link {
+  /** @type {Map<string, Pending>} */
+  #pending = new Map();
+  #channel = new MessageChannel();
+  #lost = false;
+  #count = 0;
+
+  /** Settles when the frame has taken the port. @type {Promise<Link>} */
+  ready;
+  /** @type {(link: Link) => void} */
+  #setReady = () => {};
+  /** @type {(reason: unknown) => void} */
+  #setLost = () => {};
+
+  /** @param {Client} client the page that holds the frame */
+  constructor(client) {
+    this.ready = new Promise((resolve, reject) => {
+      this.#setReady = resolve;
+      this.#setLost = reject;
+    });
+    this.ready.catch(() => {});
+    this.#channel.port1.onmessage = (event) => this.#receive(event.data);
+    client.postMessage({ v: String(protocol), type: 'connect', epoch }, [this.#channel.port2]);
+  }
+
+  get lost() {
+    return this.#lost;
+  }
+
+  /**
+   * Posts a request. What is posted before the frame has the port waits in it.
+   * @param {Pending} pending
+   * @param {Record<string, string>} message
+   * @param {ArrayBuffer | null} body
+   */
+  send(pending, message, body) {
+    const id = String(++this.#count);
+    this.#pending.set(id, pending);
+    pending.attach(this, id);
+    const envelope = { ...message, v: String(protocol), type: 'fetch', id };
+    if (body) this.#channel.port1.postMessage({ ...envelope, body }, [body]);
+    else this.#channel.port1.postMessage(envelope);
+  }
+
+  /**
+   * @param {string} type
+   * @param {string} id
+   */
+  post(type, id) {
+    this.#channel.port1.postMessage({ v: String(protocol), type, id });
+  }
+
+  /** @param {string} id */
+  forget(id) {
+    this.#pending.delete(id);
+  }
+
+  /**
+   * The frame is gone: what was sent has no answer any more.
+   * @param {string} code
+   * @param {string} message
+   */
+  lose(code, message) {
+    this.#lost = true;
+    this.#setLost(new Error(message));
+    for (const pending of this.#pending.values()) pending.refuse(503, code, message);
+    this.#pending.clear();
+    this.#channel.port1.close();
+  }
+
+  /** @param {any} message */
+  #receive(message) {
+    if (message.type === 'ready') return this.#setReady(this);
+    if (message.type === 'unavailable') return this.lose(message.code, message.message);
+    this.#pending.get(message.id)?.receive(message);
+  }
+}
+
+/** The links of this life, by the id of the page. @type {Map<string, Link>} */
+const links = new Map();
+
+/** @param {Client} client */
+function linkTo(client) {
+  let link = links.get(client.id);
+  if (!link || link.lost) {
+    link = new Link(client);
+    links.set(client.id, link);
+  }
+  return link;
+}
+
+/**
+ * The link for a request. A page of its own gets its own, at once. What has no
+ * frame (a dedicated worker, a child frame) uses whichever page answers first.
+ * @param {string} clientId
+ */
+async function findLink(clientId) {
+  const known = links.get(clientId);
+  if (known && !known.lost) return known;
+  await epochHeld;
+  const client = clientId ? await worker.clients.get(clientId) : undefined;
+  if (client && client.type === 'window' && /** @type {WindowClient} */ (client).frameType !== 'nested') return linkTo(client);
+  const windows = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
+  for (const id of links.keys()) if (!windows.some((page) => page.id === id)) links.delete(id);
+  const pages = windows.filter((page) => page.frameType !== 'nested');
+  return Promise.any(pages.map((page) => linkTo(page).ready));
+}
+
+// --------------------------------------------------------------- the requests
+
+/**
+ * A request that waits for the vault: from the fetch event to the last byte.
+ */
+class Pending {
+  /** @type {Request} */
+  #request;
+  /** @type {(response: Response | Promise<Response>) => void} */
+  #resolve = () => {};
+  /** @type {Promise<Response>} */
+  response;
+  /** @type {Link | null} */
+  #link = null;
+  #id = '';
+  #timer = 0;
+  /** @type {ReadableStreamDefaultController<Uint8Array> | null} */
+  #body = null;
+  #credit = windowOfChunks;
+
+  /** @param {Request} request as the app made it; its body may be spent */
+  constructor(request) {
+    this.#request = request;
+    this.response = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.#timer = setTimeout(() => {
+      this.#link?.post('cancel', this.#id);
+      this.refuse(
+        504,
+        'vault_timeout',
+        `No answer to ${request.method} within ${timeout / 1000} seconds. Either the server is slow (raise requestTimeout in tokenvault.json) or the page lacks the script tokenvault.js.`,
+      );
+    }, timeout);
+  }
+
+  /**
+   * @param {Link} link
+   * @param {string} id
+   */
+  attach(link, id) {
+    this.#link = link;
+    this.#id = id;
+  }
+
+  /** @param {any} message */
+  receive(message) {
+    switch (message.type) {
+      case 'head':
+        return this.#head(message);
+      case 'chunk':
+        this.#credit--;
+        return this.#body?.enqueue(message.chunk);
+      case 'end':
+        this.#body?.close();
+        return this.#finish();
+      case 'fail':
+        return this.#fail();
+      case 'bypass':
+        return this.#bypass();
+    }
+  }
+
+  /** @param {{status: number, statusText: string, headers: string}} message */
+  #head({ status, statusText, headers }) {
+    clearTimeout(this.#timer);
+    const init = { status, statusText, headers: readHeaders(headers) };
+    if (nullBodyStatuses.has(status) || this.#request.method === 'HEAD') {
+      this.#resolve(new Response(null, init));
+      return;
+    }
+    const body = new ReadableStream(
+      {
+        start: (controller) => {
+          this.#body = controller;
+        },
+        pull: () => {
+          while (this.#credit < windowOfChunks) {
+            this.#credit++;
+            this.#link?.post('pull', this.#id);
+          }
+        },
+        cancel: () => {
+          this.#link?.post('cancel', this.#id);
+          this.#finish();
+        },
+      },
+      { highWaterMark: windowOfChunks },
+    );
+    this.#resolve(new Response(body, init));
+  }
+
+  /** The vault has nothing to do with it: it goes out as it would without us. */
+  #bypass() {
+    if (this.#request.bodyUsed) {
+      this.refuse(503, 'version_mismatch', 'The worker and the vault frame were built from different configurations. Deploy app and vault together, then reload.');
+      return;
+    }
+    this.#resolve(fetch(this.#request));
+    this.#finish();
+  }
+
+  /** A network failure: of the request, or of a body that had begun. */
+  #fail() {
+    this.#body?.error(new TypeError('network error'));
+    this.#resolve(Response.error());
+    this.#finish();
+  }
+
+  /**
+   * Ends with an error of the vault's own.
+   * @param {number} status
+   * @param {string} code
+   * @param {string} message
+   */
+  refuse(status, code, message) {
+    if (this.#body) return this.#fail();
+    const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
+    this.#resolve(new Response(JSON.stringify({ error: code, message }), { status, statusText: 'Token Vault', headers }));
+    this.#finish();
+  }
+
+  #finish() {
+    clearTimeout(this.#timer);
+    this.#link?.forget(this.#id);
+    this.#body = null;
+  }
+}
+
+/** @param {string} block name, value, name, value, …, each with a line feed behind it */
+function readHeaders(block) {
+  const headers = new Headers();
+  const lines = block.split('\n');
+  for (let i = 0; i + 1 < lines.length; i += 2) headers.append(lines[i], lines[i + 1]);
+  return headers;
+}
+
+/** @param {Request} request */
+function describe(request) {
+  let headers = '';
+  for (const [name, value] of request.headers) headers += `${name}\n${value}\n`;
+  return {
+    method: request.method,
+    url: request.url.split('#', 1)[0],
+    headers,
+    credentials: request.credentials,
+    cache: request.cache,
+    redirect: request.redirect,
+    integrity: request.integrity,
+    keepalive: String(request.keepalive),
+  };
+}
+
+/**
+ * @param {Request} request
+ * @param {string} clientId
+ */
+async function forward(request, clientId) {
+  const hasBody = request.method !== 'GET' && request.method !== 'HEAD';
+  // Only while Go does not answer is a request forwarded that may come back, and
+  // then it needs its body once more.
+  const pending = new Pending(hasBody && program === null ? request.clone() : request);
+  try {
+    const body = hasBody ? await request.arrayBuffer() : null;
+    const link = await findLink(clientId);
+    link.send(pending, describe(request), body);
+  } catch {
+    pending.refuse(
+      503,
+      'vault_unavailable',
+      'No page of this app has a vault frame. Load the script tokenvault.js in the page that makes the request, or in another open page of the app.',
+    );
+  }
+  return pending.response;
+}
+
+worker.addEventListener('fetch', (event) => {
+  const { request } = event;
+  if (request.mode === 'navigate' || !isForVault(request.method, request.url)) return;
+  event.respondWith(forward(request, event.clientId));
+});
+
+// ------------------------------------------------------------- the lifecycle
+
+worker.addEventListener('install', (event) => {
+  if (ownWorker) worker.skipWaiting();
+  event.waitUntil(
+    caches.open(cacheName).then((cache) => cache.add(new Request(wasm, { integrity, cache: 'no-cache' }))),
+  );
+});
+
+worker.addEventListener('activate', (event) => {
+  const tidy = caches
+    .keys()
+    .then((names) => names.filter((name) => name.startsWith('tokenvault-wasm-') && name !== cacheName))
+    .then((old) => Promise.all(old.map((name) => caches.delete(name))));
+  event.waitUntil(ownWorker ? Promise.all([worker.clients.claim(), tidy]) : tidy);
+});
+
+worker.addEventListener('message', (event) => {
+  const client = /** @type {Client | null} */ (event.source);
+  if (!client || event.data?.tokenvault !== protocol) return;
+  switch (event.data.type) {
+    case 'claim': // a page after a hard reload, which no activation will claim
+      event.waitUntil(worker.clients.claim());
+      break;
+    case 'hello': // a page with a frame: its port is made before it is needed
+      event.waitUntil(epochHeld.then(() => linkTo(client)));
+      break;
+    case 'frame-lost':
+      links.get(client.id)?.lose('vault_unavailable', 'The vault frame was removed from the page while the request was under way.');
+      links.delete(client.id);
+      break;
+  }
+});

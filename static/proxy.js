@@ -1,0 +1,430 @@
+// @ts-check
+/// <reference path="types/build.d.ts" />
+'use strict';
+
+/**
+ * The vault frame: it receives what the app origin sends, hands it to Go (package
+ * proxy), and does with the network what Go answers. Nothing here decides.
+ *
+ * The page that embeds the frame, and the worker behind each port, are taken for
+ * hostile. A message is a flat object of strings; every key of it reaches Go,
+ * which refuses what it does not know.
+ */
+const { protocol, wasm, integrity, table, app } = __TOKENVAULT_CONFIG__;
+
+const version = String(protocol);
+
+/** Go's proxy.Action. */
+const Action = Object.freeze({ FAIL: '0', BYPASS: '1', REPLY: '2', SEND: '3', AWAIT: '4', AWAIT_BODY: '5', DELIVER: '6' });
+
+/** Go's proxy.Admission. */
+const Admission = Object.freeze({ IGNORE: 0, WRONG_VERSION: 1, ADMITTED: 2 });
+
+/** Chunks that may be under way to a reader before it asks for more. */
+const windowOfChunks = 4;
+
+/** How many window messages may wait for the program to start. */
+const maxEarlyMessages = 256;
+
+/** Statuses whose response has no body (Fetch §2.2.3). */
+const nullBodyStatuses = new Set([101, 103, 204, 205, 304]);
+
+// ---------------------------------------------------------------- the Go half
+
+/** @type {GoProgram | null} */
+let program = null;
+
+/** Why there is no program, once that is final. */
+let fault = '';
+
+/** What waits for Go, by number. @type {Map<number, (address: number) => void>} */
+const settlers = new Map();
+
+/** What Go calls, defined before it runs. */
+globalThis.tokenvaultHost = {
+  settled(id, address) {
+    settlers.get(id)?.(address);
+    settlers.delete(id);
+  },
+  tell(client, event) {
+    postToApp({ type: 'event', client, event });
+  },
+  wake() {},
+};
+
+let lastNumber = 0;
+
+/** A number for a request or a call, unique in the life of this frame. */
+function nextNumber() {
+  lastNumber = (lastNumber + 1) >>> 0;
+  return lastNumber;
+}
+
+/**
+ * Promises what Go will answer to a number.
+ * @param {number} id
+ * @returns {Promise<{fields: string[], body: Uint8Array<ArrayBuffer>}>}
+ */
+function settled(id) {
+  return new Promise((resolve) => {
+    settlers.set(id, (address) => resolve(go().read(address)));
+  });
+}
+
+/**
+ * Calls an export that starts work, and lets the work begin.
+ * @param {string} name
+ * @param {string[] | Uint8Array} input
+ * @param {number} id under which Go will answer
+ */
+function work(name, input, id) {
+  const result = settled(id);
+  go().call(name, input, id);
+  tokenvaultHost.wake();
+  return result;
+}
+
+/** The program, which every caller runs after start. */
+function go() {
+  if (program === null) throw new Error(fault || 'Token Vault: the vault frame has not started.');
+  return program;
+}
+
+async function start() {
+  const response = await fetch(wasm, { integrity });
+  program = new GoProgram(await WebAssembly.compileStreaming(response), table);
+  tokenvaultHost.wake();
+  program.ended.finally(() => {
+    // Every request that waits for Go would wait for ever. A frame that starts
+    // anew loses nothing: the tokens are in the store.
+    location.reload();
+  });
+  for (const event of early.splice(0)) receive(event);
+}
+
+// -------------------------------------------------------- the embedding page
+
+/** @param {Record<string, string>} message */
+function postToApp(message) {
+  parent.postMessage({ ...message, v: version }, app);
+}
+
+/** Window messages that came before the program ran. @type {MessageEvent[]} */
+const early = [];
+
+/**
+ * The fields of a message as Go takes them, or null for what is not a flat
+ * object of strings. A body is no field.
+ * @param {any} data
+ * @returns {string[] | null}
+ */
+function fieldsOf(data) {
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) return null;
+  const fields = [];
+  for (const [key, value] of Object.entries(data)) {
+    if (key === 'body' && value instanceof ArrayBuffer) continue;
+    if (typeof value !== 'string') return null;
+    fields.push(key, value);
+  }
+  return fields;
+}
+
+/** @param {MessageEvent} event */
+function receive(event) {
+  if (program === null) {
+    if (!fault && early.length < maxEarlyMessages) early.push(event);
+    return;
+  }
+  const fields = fieldsOf(event.data);
+  if (fields === null) return;
+  const admission = go().call('admit', [event.origin, String(event.data.v)], event.source === parent ? 1 : 0);
+  if (admission === Admission.WRONG_VERSION) {
+    postToApp({ type: 'version-mismatch' });
+    return;
+  }
+  if (admission !== Admission.ADMITTED) return;
+  switch (event.data.type) {
+    case 'connect':
+      if (event.ports.length === 1 && typeof event.data.epoch === 'string') adopt(event.ports[0], event.data.epoch);
+      break;
+    case 'epoch-ended':
+      if (typeof event.data.epoch === 'string') abandon(event.data.epoch);
+      break;
+    case 'call':
+      if (event.ports.length === 1) answerCall(event.ports[0], fields);
+      break;
+  }
+}
+
+/**
+ * @param {MessagePort} port
+ * @param {string[]} fields
+ */
+async function answerCall(port, fields) {
+  const id = nextNumber();
+  const { fields: result } = await work('perform', fields, id);
+  port.postMessage(result);
+  port.close();
+}
+
+// ------------------------------------------------------------------ the ports
+
+/** Requests under way, by the epoch of the worker life that sent them. @type {Map<string, Set<Exchange>>} */
+const epochs = new Map();
+
+/**
+ * Takes a port of a worker life.
+ * @param {MessagePort} port
+ * @param {string} epoch
+ */
+function adopt(port, epoch) {
+  const life = epochs.get(epoch) ?? new Set();
+  epochs.set(epoch, life);
+  /** @type {Map<string, Exchange>} */
+  const byId = new Map();
+  port.onmessage = (event) => {
+    const { data } = event;
+    const fields = fieldsOf(data);
+    if (fields === null || typeof data.id !== 'string') return;
+    const known = byId.get(data.id);
+    if (data.type === 'cancel') known?.cancel();
+    else if (data.type === 'pull') known?.pull();
+    else if (data.type === 'fetch' && !known) {
+      const exchange = new Exchange(port, data.id);
+      byId.set(data.id, exchange);
+      life.add(exchange);
+      exchange.run(fields, data.url, data.body ?? null, data).finally(() => {
+        byId.delete(data.id);
+        life.delete(exchange);
+      });
+    }
+  };
+  port.postMessage({ type: 'ready' });
+}
+
+/**
+ * Ends what a worker life has left behind: it has nobody to answer to.
+ * @param {string} epoch
+ */
+function abandon(epoch) {
+  for (const exchange of epochs.get(epoch) ?? []) exchange.cancel();
+  epochs.delete(epoch);
+}
+
+/**
+ * One request of the app, from the message to the last byte of the response.
+ */
+class Exchange {
+  #port;
+  #wireId;
+  #id = nextNumber();
+  #abort = new AbortController();
+  #credit = windowOfChunks;
+  #pulled = () => {};
+
+  /**
+   * @param {MessagePort} port
+   * @param {string} wireId what the worker calls this request
+   */
+  constructor(port, wireId) {
+    this.#port = port;
+    this.#wireId = wireId;
+  }
+
+  /** The app no longer wants the answer. */
+  cancel() {
+    this.#abort.abort();
+    this.#pulled();
+  }
+
+  /** The reader has room for one more chunk. */
+  pull() {
+    if (this.#credit < windowOfChunks) this.#credit++;
+    this.#pulled();
+  }
+
+  /**
+   * @param {string} type
+   * @param {object} [rest]
+   * @param {Transferable[]} [transfer]
+   */
+  #post(type, rest, transfer = []) {
+    this.#port.postMessage({ ...rest, type, id: this.#wireId }, transfer);
+  }
+
+  /**
+   * Does what Go says until the request is over.
+   * @param {string[]} fields of the message, for Go
+   * @param {unknown} url as the message has it
+   * @param {ArrayBuffer | null} body
+   * @param {Record<string, string>} settings of the app's request that go to fetch as they are
+   */
+  async run(fields, url, body, settings) {
+    try {
+      const parsed = partsOf(String(url));
+      let answer = this.#ask('begin', [...parsed, ...fields]);
+      for (;;) {
+        const [action, status, statusText, override, scrub, headers] = (await answer).fields;
+        switch (action) {
+          case Action.AWAIT_BODY:
+            answer = this.#settle(body);
+            break;
+          case Action.AWAIT:
+            answer = this.#settle(null);
+            break;
+          case Action.SEND:
+            answer = this.#send(override || parsed[0], headers, body, settings);
+            break;
+          case Action.DELIVER:
+            return await this.#deliver(Number(status), statusText, override, headers, scrub === '1');
+          case Action.REPLY:
+            return this.#reply(Number(status), statusText, headers, (await answer).body);
+          case Action.BYPASS:
+            return this.#post('bypass');
+          default:
+            return this.#post('fail');
+        }
+      }
+    } catch (error) {
+      // A request that failed on the network, was cancelled, or met a fault of
+      // ours ends as a network failure. The cause may hold a URL: it stays here.
+      if (!(error instanceof TypeError) && !this.#abort.signal.aborted) reportError(error);
+      this.#post('fail');
+    } finally {
+      go().call('end', null, this.#id);
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {string[]} fields
+   * @param {number[]} numbers
+   */
+  async #ask(name, fields, ...numbers) {
+    return go().ask(name, fields, this.#id, ...numbers);
+  }
+
+  /**
+   * Lets Go do what has to wait, and waits for it.
+   * @param {ArrayBuffer | null} body
+   */
+  #settle(body) {
+    return work('settle', new Uint8Array(body ?? []), this.#id);
+  }
+
+  /** @type {Response | null} */
+  #response = null;
+
+  /**
+   * @param {string} url
+   * @param {string} headers
+   * @param {ArrayBuffer | null} body
+   * @param {Record<string, string>} settings
+   */
+  async #send(url, headers, body, settings) {
+    // A response that is retried is not read.
+    this.#response?.body?.cancel().catch(() => {});
+    const response = await fetch(url, {
+      method: settings.method,
+      headers: readHeaders(headers),
+      body,
+      mode: 'cors',
+      credentials: /** @type {RequestCredentials} */ (settings.credentials),
+      cache: /** @type {RequestCache} */ (settings.cache),
+      redirect: /** @type {RequestRedirect} */ (settings.redirect),
+      integrity: settings.integrity,
+      keepalive: settings.keepalive === 'true',
+      referrerPolicy: 'no-referrer',
+      signal: this.#abort.signal,
+    });
+    this.#response = response;
+    const list = [];
+    for (const [name, value] of response.headers) list.push(name, value);
+    return this.#ask('head', [response.statusText, response.url, ...list], response.status, 1);
+  }
+
+  /**
+   * @param {number} status
+   * @param {string} statusText
+   * @param {string} url
+   * @param {string} headers
+   * @param {boolean} scrub
+   */
+  async #deliver(status, statusText, url, headers, scrub) {
+    const response = /** @type {Response} */ (this.#response);
+    if (response.type === 'opaqueredirect') return this.#post('fail');
+    this.#post('head', { status, statusText, url, headers });
+    if (response.body === null || nullBodyStatuses.has(status)) return this.#post('end');
+    const reader = response.body.getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      await this.#chunk(scrub ? this.#scrub(value ?? new Uint8Array(0), done) : (value ?? new Uint8Array(0)));
+      if (done) return this.#post('end');
+    }
+  }
+
+  /**
+   * @param {Uint8Array} chunk
+   * @param {boolean} last
+   */
+  #scrub(chunk, last) {
+    return go().read(go().call('chunk', chunk, this.#id, last ? 1 : 0)).body;
+  }
+
+  /**
+   * Passes bytes on as soon as the reader has room for them.
+   * @param {Uint8Array<ArrayBuffer>} chunk
+   */
+  async #chunk(chunk) {
+    if (chunk.length === 0) return;
+    while (this.#credit === 0 && !this.#abort.signal.aborted) {
+      await new Promise((resolve) => {
+        this.#pulled = () => resolve(undefined);
+      });
+    }
+    this.#abort.signal.throwIfAborted();
+    this.#credit--;
+    this.#post('chunk', { chunk }, [chunk.buffer]);
+  }
+
+  /**
+   * Answers with a response that Go has made.
+   * @param {number} status
+   * @param {string} statusText
+   * @param {string} headers
+   * @param {Uint8Array<ArrayBuffer>} body
+   */
+  #reply(status, statusText, headers, body) {
+    this.#post('head', { status, statusText, url: '', headers });
+    if (body.length > 0) this.#post('chunk', { chunk: body }, [body.buffer]);
+    this.#post('end');
+  }
+}
+
+/**
+ * A URL as the browser's parser reads it: href, origin, path and query. Only
+ * http(s) has an origin here: blob: and filesystem: URLs borrow one.
+ * @param {string} url
+ */
+function partsOf(url) {
+  if (!URL.canParse(url)) return ['', '', '', ''];
+  const { href, protocol, origin, pathname, search } = new URL(url);
+  return [href, protocol === 'https:' || protocol === 'http:' ? origin : '', pathname, search.slice(1)];
+}
+
+/** @param {string} block name, value, name, value, …, each with a line feed behind it */
+function readHeaders(block) {
+  const headers = new Headers();
+  const lines = block.split('\n');
+  for (let i = 0; i + 1 < lines.length; i += 2) headers.append(lines[i], lines[i + 1]);
+  return headers;
+}
+
+addEventListener('message', receive);
+
+start().catch((error) => {
+  fault = `Token Vault: the vault frame could not start: ${error.message}`;
+  early.length = 0;
+  postToApp({ type: 'fault', message: fault });
+});
+postToApp({ type: 'ready' });

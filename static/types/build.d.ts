@@ -1,0 +1,47 @@
+// What the build and the environment give to the scripts of this folder.
+
+/** Replaced by `tokenvault build` with a JSON literal; see internal/dist. */
+declare const __TOKENVAULT_CONFIG__: {
+  /** protocol.Version */
+  protocol: number;
+  /** hash of everything that went into the build */
+  build: string;
+  /** client: path of the service worker script */
+  worker: string;
+  /** client: scope of the service worker */
+  scope: string;
+  /** client: the vault origin */
+  vault: string;
+  /** client: path of the vault's frame */
+  frame: string;
+  /** client, interceptor: origins that the policy names */
+  origins: string[];
+  /** client */
+  clients: { name: string; clientId: string }[];
+  /** client, interceptor: requestTimeout in milliseconds */
+  timeout: number;
+  /** interceptor, proxy: URL of the binary */
+  wasm: string;
+  /** interceptor, proxy: its SRI hash */
+  integrity: string;
+  /** interceptor, proxy: the encoded policy */
+  table: string;
+  /** proxy: the app origin */
+  app: string;
+};
+
+/** wasm_exec.js of the Go toolchain. */
+declare class Go {
+  importObject: WebAssembly.Imports;
+  run(instance: WebAssembly.Instance): Promise<void>;
+}
+
+/** What wasm/proxy calls. */
+declare var tokenvaultHost: {
+  /** The work that waited under this number is done; its answer is at the address until the call returns. */
+  settled(id: number, address: number): void;
+  /** Something happened to a client's tokens. */
+  tell(client: string, event: string): void;
+  /** Set by wasm/proxy: lets goroutines run that an export has started. */
+  wake(): void;
+};
