@@ -1,0 +1,111 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// searchProcesses returns the names of the needles that are anywhere in the
+// memory of the renderer processes that run these targets. The vault's frame has
+// a process of its own (Origin-Agent-Cluster), so nothing of it is among them: a
+// token in here is one that a Spectre gadget of the app could read.
+//
+// A process is known by a marker that is put into each target.
+func searchProcesses(targets []*tab, needles map[string]string) []string {
+	t := targets[0].t
+	t.Helper()
+	marker := "marker-" + rand.Text()
+	for _, target := range targets {
+		eval[any](target, `globalThis.canaryMarker = `+js(marker)+`.toLowerCase()`)
+	}
+	patterns := map[string]string{strings.ToLower(marker): ""}
+	for needle, name := range needles {
+		patterns[needle] = name
+	}
+	var found []string
+	processes := 0
+	for _, pid := range renderers(t) {
+		seen := searchMemory(t, pid, patterns)
+		if !seen[strings.ToLower(marker)] {
+			continue
+		}
+		processes++
+		for pattern := range seen {
+			if name := patterns[pattern]; name != "" {
+				found = append(found, name)
+			}
+		}
+	}
+	require.Positive(t, processes, "the app's process was not found: the canary would look at half of the app")
+	return found
+}
+
+// renderers lists the renderer processes of the machine's Chromium.
+func renderers(t testing.TB) []int {
+	t.Helper()
+	folders, err := filepath.Glob("/proc/[0-9]*")
+	require.NoError(t, err)
+	var pids []int
+	for _, folder := range folders {
+		command, err := os.ReadFile(filepath.Join(folder, "cmdline"))
+		if err != nil || !bytes.Contains(command, []byte("--type=renderer")) {
+			continue // ended meanwhile, or another program
+		}
+		pid, err := strconv.Atoi(filepath.Base(folder))
+		require.NoError(t, err)
+		pids = append(pids, pid)
+	}
+	require.NotEmpty(t, pids, "no renderer process runs")
+	return pids
+}
+
+// searchMemory returns which patterns are in the writable memory of a process.
+func searchMemory(t testing.TB, pid int, patterns map[string]string) map[string]bool {
+	t.Helper()
+	seen := map[string]bool{}
+	folder := filepath.Join("/proc", strconv.Itoa(pid))
+	maps, err := os.Open(filepath.Join(folder, "maps"))
+	if err != nil {
+		return seen // ended meanwhile
+	}
+	defer maps.Close() //nolint:errcheck // read only
+	memory, err := os.Open(filepath.Join(folder, "mem"))
+	require.NoError(t, err, "reading another process's memory needs the right to trace it")
+	defer memory.Close() //nolint:errcheck // read only
+
+	const window, overlap = 4 << 20, 256
+	buffer := make([]byte, window)
+	lines := bufio.NewScanner(maps)
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 2 || !strings.HasPrefix(fields[1], "rw") {
+			continue
+		}
+		from, to, _ := strings.Cut(fields[0], "-")
+		start, err := strconv.ParseInt(from, 16, 64)
+		require.NoError(t, err)
+		end, err := strconv.ParseInt(to, 16, 64)
+		require.NoError(t, err)
+		for at := start; at < end; at += window - overlap {
+			n, err := memory.ReadAt(buffer[:min(window, end-at)], at)
+			if err != nil && n == 0 {
+				break // a region that went away, or that only a device backs
+			}
+			for pattern := range patterns {
+				if !seen[pattern] && bytes.Contains(buffer[:n], []byte(pattern)) {
+					seen[pattern] = true
+				}
+			}
+		}
+	}
+	require.NoError(t, lines.Err())
+	return seen
+}

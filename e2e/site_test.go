@@ -1,0 +1,208 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/demo"
+)
+
+// patience is how long a condition may take to come true before a test fails.
+const patience = 30 * time.Second
+
+// site is four running origins.
+type site struct {
+	*demo.Demo
+	t testing.TB
+}
+
+// newSite starts a site that ends with the test. Beside the demonstration page,
+// the app origin has the pages of this folder and the SDKs of node_modules.
+func newSite(t testing.TB, change ...func(*demo.Options)) *site {
+	t.Helper()
+	options := demo.Options{
+		Wasm:          binaries,
+		RedirectPaths: []string{"/e2e/callback.html", "/e2e/ping.html", "/e2e/oidc.html"},
+		Mounts: map[string]http.Handler{
+			"/e2e/":          noPolicy(http.StripPrefix("/e2e/", http.FileServer(http.Dir("pages")))),
+			"/node_modules/": noPolicy(http.StripPrefix("/node_modules/", http.FileServer(http.Dir("../node_modules")))),
+		},
+	}
+	for _, f := range change {
+		f(&options)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	d, err := demo.Start(ctx, options)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Errorf("the site did not close: %v", err)
+		}
+	})
+	return &site{Demo: d, t: t}
+}
+
+// noPolicy serves without the demonstration's Content-Security-Policy: the test
+// pages have scripts of their own, as a hostile app would.
+func noPolicy(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Del("Content-Security-Policy")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// tab is a page of the browser and all that was seen of it.
+type tab struct {
+	ctx  context.Context // of the tab; ends with the test, or by close
+	t    testing.TB
+	stop context.CancelFunc
+
+	mu      sync.Mutex
+	console []string
+	urls    []string
+}
+
+// open opens a tab on a path of the app origin.
+func (s *site) open(path string) *tab {
+	s.t.Helper()
+	return s.openIn(browser, path)
+}
+
+// openIn opens a tab in a given browser.
+func (s *site) openIn(in context.Context, path string) *tab {
+	s.t.Helper()
+	ctx, cancel := chromedp.NewContext(in)
+	p := &tab{ctx: ctx, t: s.t, stop: cancel}
+	s.t.Cleanup(cancel)
+	// The first use makes the tab, so it may not have a context that ends early.
+	require.NoError(s.t, chromedp.Listen(ctx, p.listen))
+	call(p, log.Enable, cdp.Empty{})
+	call(p, runtime.Enable, cdp.Empty{})
+	p.visit(s.AppURL + path)
+	return p
+}
+
+// close closes the tab.
+func (p *tab) close() { p.stop() }
+
+// listen keeps what a script of the app could have seen, and what it printed.
+func (p *tab) listen(event any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch event := event.(type) {
+	case *runtime.EventConsoleAPICalled:
+		line := string(event.Type)
+		for _, arg := range event.Args {
+			line += " " + string(arg.Value) + arg.Description
+		}
+		p.console = append(p.console, line)
+	case *runtime.EventExceptionThrown:
+		line := "exception " + event.ExceptionDetails.Text
+		if thrown := event.ExceptionDetails.Exception; thrown != nil {
+			line += " " + thrown.Description
+		}
+		p.console = append(p.console, line)
+	case *log.EventEntryAdded:
+		p.console = append(p.console, string(event.Entry.Level)+" "+event.Entry.Text+" "+event.Entry.URL)
+	case *page.EventFrameNavigated:
+		p.urls = append(p.urls, event.Frame.URL+event.Frame.URLFragment)
+	}
+}
+
+// Console returns what the tab printed.
+func (p *tab) Console() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.console...)
+}
+
+// explain is what a failed step shows beside its error.
+func (p *tab) explain() string { return "console:\n" + strings.Join(p.Console(), "\n") }
+
+// do performs actions within the test's patience.
+func (p *tab) do(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	require.NoError(p.t, chromedp.Do(ctx, actions...), p.explain())
+}
+
+// call runs a command of the browser's protocol in the tab.
+func call[P, R any](p *tab, command cdp.Command[P, R], params P) R {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	result, err := chromedp.Call(ctx, command, params)
+	require.NoError(p.t, err, p.explain())
+	return result
+}
+
+// visit goes to a URL and waits for its load event.
+func (p *tab) visit(url string) {
+	p.t.Helper()
+	p.do(chromedp.Navigate(url))
+}
+
+// eval runs the body of an async function in the page and decodes its result.
+func eval[T any](p *tab, body string) T {
+	p.t.Helper()
+	value, err := tryEval[T](p, body)
+	require.NoError(p.t, err, "script: %s\n%s", body, p.explain())
+	return value
+}
+
+// tryEval is eval for a script that may throw.
+func tryEval[T any](p *tab, body string) (value T, err error) {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](
+		`(async () => {`+body+`})().then((value) => JSON.stringify(value ?? null))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		return value, err
+	}
+	return value, json.Unmarshal([]byte(text), &value)
+}
+
+// until waits for an expression of the page to be true. It survives navigations.
+func (p *tab) until(expression string) {
+	p.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		ctx, cancel := context.WithDeadline(p.ctx, deadline)
+		_, err := chromedp.Run(ctx, chromedp.Poll[chromedp.Void](expression,
+			chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(patience)))
+		cancel()
+		if err == nil {
+			return
+		}
+		require.True(p.t, time.Now().Before(deadline) && p.ctx.Err() == nil, "never true: %s (%v)\n%s", expression, err, p.explain())
+	}
+}
+
+// targets lists the browser's targets of a type whose URL begins with a prefix.
+func targets(t testing.TB, kind, prefix string) []*target.Info {
+	t.Helper()
+	infos, err := chromedp.Targets(browser)
+	require.NoError(t, err)
+	var found []*target.Info
+	for _, info := range infos {
+		if info.Type == kind && strings.HasPrefix(info.URL, prefix) {
+			found = append(found, info)
+		}
+	}
+	return found
+}
