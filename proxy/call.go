@@ -21,6 +21,8 @@ func (p *Proxy) Call(ctx context.Context, pairs []string) []string {
 	if !ok {
 		return callError(protocol.CodeUnknownClient, "No client of this name is configured. Name one of: "+p.clientNames()+".")
 	}
+	ctx, cancel := within(ctx, p.timeout())
+	defer cancel()
 	var err error
 	switch operation {
 	case protocol.CallStatus:
@@ -28,7 +30,7 @@ func (p *Proxy) Call(ctx context.Context, pairs []string) []string {
 	case protocol.CallRefresh:
 		err = p.refreshNow(ctx, client)
 	case protocol.CallLogout:
-		err = p.logout(ctx, client)
+		err = p.logout(client)
 	case protocol.CallRemove:
 		err = p.forgetTokens(client)
 	default:
@@ -50,12 +52,13 @@ func decodeCall(pairs []string) (operation, client string, ok bool) {
 		}
 		seen[pairs[i]] = pairs[i+1]
 	}
-	for _, key := range []string{"v", "type", "call"} {
-		if seen[key] == "" {
-			return "", "", false
-		}
+	if seen["v"] != protocol.VersionText || seen["type"] != protocol.MessageCall {
+		return "", "", false
 	}
 	operation, client = seen["call"], seen["client"]
+	if operation == "" {
+		return "", "", false
+	}
 	known := 3
 	if _, ok := seen["client"]; ok {
 		known = 4
@@ -129,7 +132,7 @@ func (p *Proxy) refreshNow(ctx context.Context, client *policy.Client) error {
 
 // logout signs out here, then ends the session at the authorization server. That
 // the server cannot be reached for the second is no failure of the first.
-func (p *Proxy) logout(ctx context.Context, client *policy.Client) error {
+func (p *Proxy) logout(client *policy.Client) error {
 	if err := p.signOut(client); err != nil {
 		return err
 	}
@@ -138,7 +141,7 @@ func (p *Proxy) logout(ctx context.Context, client *policy.Client) error {
 		return nil
 	}
 	p.hints.forget(client.Name)
-	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
+	ctx, cancel := within(context.Background(), revokeTimeout)
 	defer cancel()
 	url := client.EndSession.URL()
 	separator := "?"

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"tokenvault/internal/policy"
@@ -38,7 +39,7 @@ func (p *Proxy) tokenRequest(ctx context.Context, ex *exchange, body []byte) Ans
 // readForm decodes the body of a request to a token or revocation endpoint.
 func (p *Proxy) readForm(ex *exchange, body []byte) (form, *Answer) {
 	media, _, _ := strings.Cut(header(ex.headers, "content-type"), ";")
-	if !strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded") {
+	if lower(strings.TrimSpace(media)) != "application/x-www-form-urlencoded" {
 		refused := refusal(400, protocol.CodeInvalidRequest, "A request to this endpoint needs the content type application/x-www-form-urlencoded.")
 		return nil, &refused
 	}
@@ -73,46 +74,43 @@ func (p *Proxy) clientOf(parameters form, endpoint func(*policy.Client) policy.E
 // parameters. The request is not bound to the app's wish to wait: a code is good
 // for one use, and its tokens must not be lost.
 func (p *Proxy) exchangeCode(client *policy.Client, parameters form, ex *exchange) Answer {
-	ctx, cancel := p.background()
-	defer cancel()
-	reply, err := p.postForm(ctx, client.Token.URL(), parameters, ex.headers, ex.credentials)
+	reply, err := p.askToken(client, parameters, ex.headers, ex.credentials)
 	if err != nil {
 		return failure(client.Name, err)
 	}
 	if reply.Status < 200 || reply.Status > 299 {
 		reply.Body = redactError(reply.Body, client.Redact)
-		return p.passOn(reply)
+		return p.passOn(client, &session{}, reply)
 	}
-	next, err := p.storeTokens(ctx, client, reply.Body)
+	next, err := readTokenReply(reply.Body, client.Redact, nil, p.clock())
+	if err == nil {
+		err = p.storeTokens(client, next)
+	}
 	if err != nil {
 		return failure(client.Name, err)
 	}
 	reply.Body = []byte(next.reply)
-	return p.passOn(reply)
+	return p.passOn(client, next, reply)
 }
 
-// storeTokens makes the session of a new sign-in: nothing of the one before
+// storeTokens stores the session of a new sign-in: nothing of the one before
 // stays, its refresh token least of all.
-func (p *Proxy) storeTokens(ctx context.Context, client *policy.Client, body []byte) (*session, error) {
-	unlock, err := p.sessions.locker.Lock(ctx, writeLock(client.Name), Exclusive)
+func (p *Proxy) storeTokens(client *policy.Client, next *session) error {
+	unlock, err := p.writing(client)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer unlock()
-	next, err := readTokenReply(body, client.Redact, nil, p.clock())
-	if err != nil {
-		return nil, err
-	}
 	// A record that cannot be read is replaced: signing in is the mend for it.
-	if before, err := p.sessions.read(ctx, client.Name); err == nil && before != nil {
-		next.generation = before.generation + 1
+	before, _ := p.read(client)
+	if before != nil {
+		next.generation = max(next.generation, before.generation+1)
 	}
-	if err := p.sessions.save(ctx, client.Name, next, protocol.EventSignedIn); err != nil {
-		return nil, err
+	if err := p.save(client, before, next, protocol.EventSignedIn); err != nil {
+		return err
 	}
 	p.hints.forget(client.Name)
-	p.tell(client.Name, protocol.EventSignedIn)
-	return next, nil
+	return nil
 }
 
 // refreshForApp answers an SDK that renews tokens itself.
@@ -137,15 +135,27 @@ func (p *Proxy) refreshForApp(ctx context.Context, client *policy.Client, parame
 	}
 }
 
-// passOn answers the app with a response that the vault has read whole.
-func (p *Proxy) passOn(reply FetchResponse) Answer {
-	scrub := newScrubber(p.hiddenValues(nil))
-	headers := scrubHeaders(scrub, reply.Headers)
-	body := append([]byte(nil), scrub.write(reply.Body, true)...)
+// passOn answers the app with a response that the vault has read whole, and that
+// made the session with.
+func (p *Proxy) passOn(client *policy.Client, with *session, reply FetchResponse) Answer {
+	scrub := newScrubber(p.hiddenValues(client, with))
 	return Answer{
-		Action: Reply, Status: reply.Status, StatusText: reply.StatusText,
-		Headers: withoutLength(headers), Body: body,
+		Action: Reply, Status: reply.Status, StatusText: scrub.text(reply.StatusText),
+		Headers: withoutLength(scrubHeaders(scrub, reply.Headers)),
+		Body:    []byte(scrub.text(string(reply.Body))),
 	}
+}
+
+// askToken makes a token request.
+func (p *Proxy) askToken(client *policy.Client, parameters form, headers []string, credentials string) (FetchResponse, error) {
+	ctx, cancel := p.background()
+	defer cancel()
+	reply, err := p.postForm(ctx, client.Token.URL(), parameters, headers, credentials)
+	if err != nil && !errors.Is(err, ErrNetwork) && ctx.Err() == nil {
+		// The browser has an answer and will not give it: it is too large.
+		err = errors.Join(errBadTokenReply, err)
+	}
+	return reply, err
 }
 
 // postForm sends a form to an endpoint of the authorization server, with those
@@ -154,10 +164,11 @@ func (p *Proxy) postForm(ctx context.Context, url string, parameters form, heade
 	out := []string{"content-type", "application/x-www-form-urlencoded"}
 	hasAccept := false
 	for i := 0; i+1 < len(headers); i += 2 {
-		if strings.EqualFold(headers[i], "content-type") {
+		name := lower(headers[i])
+		if name == "content-type" {
 			continue
 		}
-		hasAccept = hasAccept || strings.EqualFold(headers[i], "accept")
+		hasAccept = hasAccept || name == "accept"
 		out = append(out, headers[i], headers[i+1])
 	}
 	if !hasAccept {

@@ -40,89 +40,65 @@ func (p *Proxy) revocationRequest(_ context.Context, ex *exchange, body []byte) 
 // signOut revokes the refresh token, then the access token, and forgets both
 // even if the server fails: the user asked to be signed out here.
 func (p *Proxy) signOut(client *policy.Client) error {
-	ctx, cancel := p.background()
-	defer cancel()
-	unlock, err := p.sessions.locker.Lock(ctx, writeLock(client.Name), Exclusive)
+	return p.endSession(client, true)
+}
+
+// forgetTokens removes the tokens here without a word to the server.
+func (p *Proxy) forgetTokens(client *policy.Client) error {
+	return p.endSession(client, false)
+}
+
+func (p *Proxy) endSession(client *policy.Client, revoke bool) error {
+	unlock, err := p.writing(client)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	// What cannot be read cannot be revoked, but it can be forgotten.
-	current, readErr := p.sessions.read(ctx, client.Name)
-	if current != nil {
-		p.revoke(ctx, client, current.refresh, "refresh_token")
-		p.revoke(ctx, client, current.access, "access_token")
-		p.hints.keep(client.Name, current.id, p.clock())
-	}
-	if current == nil && readErr == nil {
-		return nil
-	}
-	if err := p.sessions.forget(ctx, client.Name, protocol.EventSignedOut); err != nil {
-		return err
-	}
-	p.tell(client.Name, protocol.EventSignedOut)
-	return nil
-}
-
-// forgetTokens removes the tokens here without a word to the server.
-func (p *Proxy) forgetTokens(client *policy.Client) error {
-	ctx, cancel := p.background()
-	defer cancel()
-	unlock, err := p.sessions.locker.Lock(ctx, writeLock(client.Name), Exclusive)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	current, readErr := p.sessions.read(ctx, client.Name)
-	if current == nil && readErr == nil {
+	current, err := p.read(client)
+	if current == nil && err == nil {
 		return nil
 	}
 	if current != nil {
+		if revoke {
+			p.revoke(client, current.refresh, "refresh_token")
+			p.revoke(client, current.access, "access_token")
+		}
 		p.hints.keep(client.Name, current.id, p.clock())
 	}
-	if err := p.sessions.forget(ctx, client.Name, protocol.EventSignedOut); err != nil {
-		return err
-	}
-	p.tell(client.Name, protocol.EventSignedOut)
-	return nil
+	return p.forget(client, current)
 }
 
 // revokeAccess revokes the access token alone; the refresh token stays and the
 // next request renews. Without a refresh token it is a sign-out.
 func (p *Proxy) revokeAccess(client *policy.Client) error {
-	ctx, cancel := p.background()
-	defer cancel()
-	unlock, err := p.sessions.locker.Lock(ctx, writeLock(client.Name), Exclusive)
+	unlock, err := p.writing(client)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	current, err := p.sessions.read(ctx, client.Name)
+	current, err := p.read(client)
 	if err != nil || current == nil {
 		return err
 	}
-	p.revoke(ctx, client, current.access, "access_token")
+	p.revoke(client, current.access, "access_token")
 	if current.refresh.IsZero() {
 		p.hints.keep(client.Name, current.id, p.clock())
-		if err := p.sessions.forget(ctx, client.Name, protocol.EventSignedOut); err != nil {
-			return err
-		}
-		p.tell(client.Name, protocol.EventSignedOut)
-		return nil
+		return p.forget(client, current)
 	}
 	next := *current
 	next.generation++
 	next.access = secret.String{}
-	return p.sessions.save(ctx, client.Name, &next, protocol.EventRefreshed)
+	return p.save(client, current, &next, "")
 }
 
 // revoke asks the server to revoke one token. Whether it does changes nothing
 // here: the tokens are forgotten either way, and expire by themselves.
-func (p *Proxy) revoke(ctx context.Context, client *policy.Client, token secret.String, hint string) {
+func (p *Proxy) revoke(client *policy.Client, token secret.String, hint string) {
 	if token.IsZero() || client.Revocation.IsZero() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
+	ctx, cancel := within(context.Background(), revokeTimeout)
 	defer cancel()
 	_, _ = p.postForm(ctx, client.Revocation.URL(), form{
 		{"token", token.Expose()}, // EXPOSE: sent to the configured revocation endpoint

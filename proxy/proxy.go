@@ -43,7 +43,7 @@ func New(table *policy.Table, browser Browser, tell func(client, event string)) 
 		table:     table,
 		fetcher:   browser.Fetcher,
 		clock:     browser.Clock,
-		sessions:  newSessions(browser.Store, browser.Sealer, browser.Locker, browser.Bus),
+		sessions:  newSessions(browser),
 		flights:   flights{running: map[string]*flight{}},
 		hints:     hints{values: map[string]hint{}},
 		tell:      tell,
@@ -66,7 +66,16 @@ func (p *Proxy) Heard(message string) {
 		return
 	}
 	p.sessions.drop(client)
-	p.tell(client, event)
+	if event != "" {
+		p.tell(client, event)
+	}
+	// Read what the other frame has stored: for the next request, and because a
+	// body that streams through this frame may echo the token of that one.
+	go func() {
+		ctx, cancel := p.background()
+		defer cancel()
+		_, _ = p.sessions.load(ctx, client) // an error is told where it is met again
+	}()
 }
 
 // Admit says whether a window message is for us: only the embedding page, of the
@@ -110,36 +119,80 @@ func (a Admission) String() string {
 // defaultTimeout bounds the vault's own work when the table sets nothing.
 const defaultTimeout = 30 * time.Second
 
-// background returns the context of work that must not die with the request
-// that began it.
-func (p *Proxy) background() (context.Context, context.CancelFunc) {
-	timeout := time.Duration(p.table.TimeoutMS) * time.Millisecond
-	if timeout <= 0 {
-		timeout = defaultTimeout
+func (p *Proxy) timeout() time.Duration {
+	if p.table.TimeoutMS <= 0 {
+		return defaultTimeout
 	}
-	return context.WithTimeout(context.Background(), timeout)
+	return time.Duration(p.table.TimeoutMS) * time.Millisecond
+}
+
+// background returns the context of one step of work that must not die with the
+// request that began it. Each step has its own: a server that took all of the
+// time leaves enough to store what it answered.
+func (p *Proxy) background() (context.Context, context.CancelFunc) {
+	return within(context.Background(), p.timeout())
+}
+
+// within returns a context that is cancelled after d. context.WithTimeout does
+// the same, and brings the formatting of times, 30 KB, for the text of its error.
+func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	timer := time.AfterFunc(d, cancel)
+	return ctx, func() {
+		timer.Stop()
+		cancel()
+	}
+}
+
+// writing takes the client's write lock.
+func (p *Proxy) writing(client *policy.Client) (unlock func(), err error) {
+	ctx, cancel := p.background()
+	defer cancel()
+	return p.sessions.locker.Lock(ctx, writeLock(client.Name), Exclusive)
+}
+
+// read returns the stored session of a client whose write lock is held.
+func (p *Proxy) read(client *policy.Client) (*session, error) {
+	ctx, cancel := p.background()
+	defer cancel()
+	return p.sessions.read(ctx, client.Name)
+}
+
+// save stores the session of a client whose write lock is held, and tells of it
+// if event is not "".
+func (p *Proxy) save(client *policy.Client, before, next *session, event string) error {
+	ctx, cancel := p.background()
+	defer cancel()
+	if err := p.sessions.save(ctx, client.Name, before, next, event); err != nil {
+		return err
+	}
+	if event != "" {
+		p.tell(client.Name, event)
+	}
+	return nil
+}
+
+// forget removes the session of a client whose write lock is held, and tells of
+// it.
+func (p *Proxy) forget(client *policy.Client, before *session) error {
+	ctx, cancel := p.background()
+	defer cancel()
+	if err := p.sessions.forget(ctx, client.Name, before, protocol.EventSignedOut); err != nil {
+		return err
+	}
+	p.tell(client.Name, protocol.EventSignedOut)
+	return nil
 }
 
 // hiddenValues lists every token that must not reach the app: those of all
-// clients in memory, and those of the session a request was made with.
-func (p *Proxy) hiddenValues(with *session) []string {
-	var values []string
-	list := p.sessions.all()
-	if with != nil {
-		list = append(list, with)
-	}
-	redact := p.redactAnywhere()
-	for _, s := range list {
-		values = append(values, s.hidden(redact)...)
+// clients in memory, and those of the session a request of client was made with.
+func (p *Proxy) hiddenValues(client *policy.Client, with *session) []string {
+	values := with.hidden(client.Redact)
+	for i := range p.table.Clients {
+		other := &p.table.Clients[i]
+		if current := p.sessions.peek(other.Name); current != nil {
+			values = append(values, current.hidden(other.Redact)...)
+		}
 	}
 	return values
-}
-
-// redactAnywhere is the union of what the clients redact.
-func (p *Proxy) redactAnywhere() []string {
-	var names []string
-	for i := range p.table.Clients {
-		names = append(names, p.table.Clients[i].Redact...)
-	}
-	return names
 }

@@ -63,50 +63,68 @@ func (p *Proxy) token(ctx context.Context, client *policy.Client) (*session, err
 		}
 		return nil, errSessionExpired
 	}
-	next, err := p.renew(ctx, client, current)
-	if err == nil {
-		return next, nil
+	if !current.alive(p.clock()) {
+		return p.renew(ctx, client, current)
 	}
-	// A server that cannot be reached now is no reason to refuse a request for
-	// which the token at hand is still good.
-	if current.alive(p.clock()) && (errors.Is(err, ErrNetwork) || errors.Is(err, errRefreshFailed)) {
+	// A server that does not renew now, or is slow about it, is no reason to
+	// refuse a request for which the token at hand is still good.
+	waiting, cancel := within(ctx, min(patience, p.timeout()/2))
+	defer cancel()
+	next, err := p.renew(waiting, client, current)
+	if err == nil || errors.Is(err, errNotSignedIn) || errors.Is(err, errSessionExpired) {
+		return next, err
+	}
+	// It is at hand only if no other frame has signed out meanwhile.
+	current, lost := p.sessions.load(ctx, client.Name)
+	switch {
+	case lost != nil:
+		return nil, lost
+	case current == nil:
+		return nil, errNotSignedIn
+	case current.alive(p.clock()):
 		return current, nil
+	case waiting.Err() != nil:
+		return p.renew(ctx, client, current)
+	default:
+		return nil, err
 	}
-	return nil, err
 }
+
+// patience bounds the wait for a renewal that could wait.
+const patience = 5 * time.Second
 
 func refreshBefore(client *policy.Client) time.Duration {
 	return time.Duration(client.RefreshBeforeMS) * time.Millisecond
 }
 
 // renew replaces the session that the caller found wanting. Of all callers in
-// all frames one asks the server; the others get what it got.
+// all frames one asks the server; the others get what it got. A caller that gives
+// up leaves the renewal under way.
 func (p *Proxy) renew(ctx context.Context, client *policy.Client, wanting *session) (*session, error) {
 	current, first := p.flights.join(client.Name)
-	if !first {
-		select {
-		case <-current.done:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		return current.session, current.err
+	if first {
+		go func() {
+			defer p.flights.land(client.Name, current)
+			current.session, current.err = p.renewLocked(client, wanting)
+		}()
 	}
-	defer p.flights.land(client.Name, current)
-	current.session, current.err = p.renewLocked(client, wanting)
-	return current.session, current.err
+	select {
+	case <-current.done:
+		return current.session, current.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // renewLocked takes no context of its caller: once a refresh token is sent it
 // may be spent, and its successor must be stored whoever still waits for it.
 func (p *Proxy) renewLocked(client *policy.Client, wanting *session) (*session, error) {
-	ctx, cancel := p.background()
-	defer cancel()
-	unlock, err := p.sessions.locker.Lock(ctx, writeLock(client.Name), Exclusive)
+	unlock, err := p.writing(client)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	current, err := p.sessions.read(ctx, client.Name)
+	current, err := p.read(client)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +137,7 @@ func (p *Proxy) renewLocked(client *policy.Client, wanting *session) (*session, 
 	if current.refresh.IsZero() {
 		return nil, errSessionExpired
 	}
-	reply, err := p.postForm(ctx, client.Token.URL(), form{
+	reply, err := p.askToken(client, form{
 		{"grant_type", "refresh_token"},
 		{"refresh_token", current.refresh.Expose()}, // EXPOSE: sent to the configured token endpoint
 		{"client_id", client.ID},
@@ -131,20 +149,18 @@ func (p *Proxy) renewLocked(client *policy.Client, wanting *session) (*session, 
 		if oauthError(reply.Body) != "invalid_grant" {
 			return nil, errRefreshFailed
 		}
-		if err := p.sessions.forget(ctx, client.Name, protocol.EventSignedOut); err != nil {
+		if err := p.forget(client, current); err != nil {
 			return nil, err
 		}
-		p.tell(client.Name, protocol.EventSignedOut)
 		return nil, errSessionExpired
 	}
 	next, err := readTokenReply(reply.Body, client.Redact, current, p.clock())
 	if err != nil {
 		return nil, err
 	}
-	if err := p.sessions.save(ctx, client.Name, next, protocol.EventRefreshed); err != nil {
+	if err := p.save(client, current, next, protocol.EventRefreshed); err != nil {
 		return nil, err
 	}
-	p.tell(client.Name, protocol.EventRefreshed)
 	return next, nil
 }
 
@@ -155,7 +171,7 @@ func oauthError(body []byte) string {
 		return ""
 	}
 	for _, m := range list {
-		if m.name == "error" {
+		if m.outer && m.name == "error" {
 			code, _ := m.text(body)
 			return code
 		}

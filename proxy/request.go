@@ -70,6 +70,14 @@ type Target struct {
 	Query              string // without "?"
 }
 
+// plain reports whether the URL consists of these parts and nothing else: no
+// credentials, no fragment, and no URL within a URL (blob:, filesystem:), whose
+// origin is that of the inner one.
+func (t Target) plain() bool {
+	rest, ok := strings.CutPrefix(t.Href, t.Origin+t.Path)
+	return ok && (rest == "" || rest == "?"+t.Query)
+}
+
 // exchange is the state of one request of the app.
 type exchange struct {
 	client      int
@@ -80,6 +88,7 @@ type exchange struct {
 	used        *session // whose token was attached
 	retried     bool
 	scrub       *scrubber
+	hidden      uint64 // how many tokens had been issued when scrub was told of them
 	next        func(ctx context.Context, ex *exchange, body []byte) Answer
 }
 
@@ -91,8 +100,8 @@ func (p *Proxy) Begin(id uint32, target Target, pairs []string) Answer {
 	if err != nil {
 		return refusal(400, protocol.CodeInvalidRequest, "The vault frame refused the message: "+err.Error()+". Deploy app and vault from the same build.")
 	}
-	if target.Href != request.URL {
-		return refusal(400, protocol.CodeURLRefused, "The URL is not in the form in which the browser writes it, so it is not sent with a token.")
+	if target.Href != request.URL || !target.plain() {
+		return refusal(400, protocol.CodeURLRefused, "The URL is not in the form in which the browser writes it, or has credentials or a fragment, so it is not sent with a token. Send new URL(url).href without them.")
 	}
 	verdict := p.table.Judge(target.Origin, target.Path, target.Query, request.Method)
 	ex := &exchange{
@@ -131,6 +140,8 @@ func (p *Proxy) denied(verdict policy.Verdict, method string) Answer {
 	switch verdict.Reason {
 	case policy.MethodNotAllowed:
 		return refusal(403, protocol.CodeMethodNotAllowed, "tokenvault.json lists this URL, but not for the method "+method+". Add it to the methods of the resource.")
+	case policy.QueryNotAllowed:
+		return refusal(403, protocol.CodeURLRefused, "The URL is a token or revocation endpoint with another query than tokenvault.json configures. Call the endpoint as it is configured, and send parameters in the body.")
 	default:
 		return refusal(403, protocol.CodeURLRefused, "The URL is written in a form that servers read differently ("+verdict.Reason.String()+"). Write the path plainly: without encoded slashes, backslashes or dots, semicolons and empty segments.")
 	}
@@ -151,13 +162,18 @@ func (p *Proxy) Settle(ctx context.Context, id uint32, body []byte) Answer {
 	if ex == nil || ex.next == nil {
 		return Answer{Action: Fail}
 	}
+	ctx, cancel := within(ctx, p.timeout())
+	defer cancel()
 	next := ex.next
 	ex.next = nil
 	return next(ctx, ex, body)
 }
 
 func (p *Proxy) resourceRequest(ctx context.Context, ex *exchange, _ []byte) Answer {
-	client := p.clientFor(ctx, ex)
+	if ex.kind == policy.UserInfo {
+		p.chooseClient(ctx, ex)
+	}
+	client := &p.table.Clients[ex.client]
 	current, err := p.token(ctx, client)
 	if err != nil {
 		return failure(client.Name, err)
@@ -165,24 +181,21 @@ func (p *Proxy) resourceRequest(ctx context.Context, ex *exchange, _ []byte) Ans
 	return p.attach(ex, current)
 }
 
-// clientFor returns the client whose token a request gets. A UserInfo endpoint
-// may serve several clients of one server and names none of them: the first in
-// the configuration that is signed in is meant.
-func (p *Proxy) clientFor(ctx context.Context, ex *exchange) *policy.Client {
-	client := &p.table.Clients[ex.client]
-	if ex.kind != policy.UserInfo {
-		return client
-	}
+// chooseClient settles whose token a request to a UserInfo endpoint gets. It may
+// serve several clients of one server and names none of them: the first in the
+// configuration that is signed in is meant.
+func (p *Proxy) chooseClient(ctx context.Context, ex *exchange) {
+	endpoint := p.table.Clients[ex.client].UserInfo
 	for i := range p.table.Clients {
 		other := &p.table.Clients[i]
-		if other.UserInfo != client.UserInfo {
+		if other.UserInfo != endpoint {
 			continue
 		}
-		if current, err := p.sessions.load(ctx, other.Name); err == nil && current != nil {
-			return other
+		if current, err := p.sessions.load(ctx, other.Name); err == nil && current != nil && current.usable(p.clock()) {
+			ex.client = i
+			return
 		}
 	}
-	return client
 }
 
 // endSessionRequest sends the app's end-session request with the id_token that
@@ -196,7 +209,7 @@ func (p *Proxy) endSessionRequest(ctx context.Context, ex *exchange, _ []byte) A
 	if id, ok := query.get("client_id"); ok {
 		for i := range p.table.Clients {
 			if c := &p.table.Clients[i]; c.ID == id && c.EndSession == client.EndSession {
-				client = c
+				client, ex.client = c, i
 			}
 		}
 	}
@@ -225,7 +238,7 @@ func (p *Proxy) idTokenHint(ctx context.Context, client *policy.Client) secret.S
 // resendable whether the request could be made once more. It does not block.
 func (p *Proxy) Head(id uint32, status int, statusText, url string, headers []string, resendable bool) Answer {
 	ex := p.get(id)
-	if ex == nil {
+	if ex == nil || ex.used == nil || p.atTokenEndpoint(url) {
 		return Answer{Action: Fail}
 	}
 	if isInvalidToken(status, headers) && ex.kind != policy.EndSession && !ex.retried && resendable {
@@ -233,7 +246,9 @@ func (p *Proxy) Head(id uint32, status int, statusText, url string, headers []st
 		ex.next = p.retry
 		return Answer{Action: Await}
 	}
-	scrub := newScrubber(p.hiddenValues(ex.used))
+	scrub := newScrubber(p.hiddenValues(&p.table.Clients[ex.client], ex.used))
+	issued, count := p.sessions.issuedSince(0)
+	scrub.hide(issued)
 	answer := Answer{
 		Action: Deliver, Status: status, StatusText: scrub.text(statusText),
 		URL: scrub.text(url), Headers: scrubHeaders(scrub, headers),
@@ -242,16 +257,30 @@ func (p *Proxy) Head(id uint32, status int, statusText, url string, headers []st
 		answer.URL = ex.target.Href
 	}
 	if isTextLike(header(headers, "content-type")) {
-		ex.scrub = scrub
+		ex.scrub, ex.hidden = scrub, count
 		answer.Scrub = true
 		answer.Headers = withoutLength(answer.Headers)
 	}
 	return answer
 }
 
+// atTokenEndpoint reports whether a response came from a token endpoint, to which
+// an API has redirected the request. The vault does not know the tokens that such
+// a response may hold, so it could not scrub them.
+func (p *Proxy) atTokenEndpoint(url string) bool {
+	url, _, _ = strings.Cut(url, "?")
+	for i := range p.table.Clients {
+		endpoint := p.table.Clients[i].Token
+		if !endpoint.IsZero() && url == endpoint.Origin+endpoint.Path {
+			return true
+		}
+	}
+	return false
+}
+
 // retry renews a token that the API calls invalid and sends the request again.
 func (p *Proxy) retry(ctx context.Context, ex *exchange, _ []byte) Answer {
-	client := p.clientFor(ctx, ex)
+	client := &p.table.Clients[ex.client]
 	current, err := p.sessions.load(ctx, client.Name)
 	switch {
 	case err != nil:
@@ -279,6 +308,9 @@ func (p *Proxy) Chunk(id uint32, chunk []byte, last bool) []byte {
 	if ex == nil || ex.scrub == nil {
 		return nil
 	}
+	issued, count := p.sessions.issuedSince(ex.hidden)
+	ex.scrub.hide(issued)
+	ex.hidden = count
 	return ex.scrub.write(chunk, last)
 }
 
@@ -315,7 +347,7 @@ func scrubHeaders(scrub *scrubber, headers []string) []string {
 func withoutLength(headers []string) []string {
 	out := make([]string, 0, len(headers))
 	for i := 0; i+1 < len(headers); i += 2 {
-		if !strings.EqualFold(headers[i], "content-length") {
+		if lower(headers[i]) != "content-length" {
 			out = append(out, headers[i], headers[i+1])
 		}
 	}

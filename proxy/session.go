@@ -12,8 +12,9 @@ import (
 // session is what the vault holds for one client: the tokens of its last token
 // response. It is immutable; a refresh makes a new one.
 type session struct {
-	// generation counts the token responses of this client, so that a frame
+	// generation tells the token responses of this client apart, so that a frame
 	// which waited for a lock sees that another has renewed the tokens meanwhile.
+	// It begins with the time of the sign-in and counts up.
 	generation uint64
 
 	access, refresh, id secret.String
@@ -80,20 +81,35 @@ func decodeSession(record []byte) (*session, error) {
 		id:      secret.New(fields[4]),
 		reply:   fields[7],
 	}
-	if s.generation, err = strconv.ParseUint(fields[1], 10, 64); err != nil {
+	generation, ok1 := number(fields[1])
+	lifetime, ok2 := number(fields[6])
+	if !ok1 || !ok2 {
 		return nil, errBadRecord
 	}
+	s.generation = uint64(generation)
+	s.lifetime = time.Duration(lifetime) * time.Millisecond
 	if fields[5] != "" {
-		ms, err := strconv.ParseInt(fields[5], 10, 64)
-		if err != nil {
+		ms, ok := number(fields[5])
+		if !ok {
 			return nil, errBadRecord
 		}
 		s.expiresAt = time.UnixMilli(ms)
 	}
-	ms, err := strconv.ParseInt(fields[6], 10, 64)
-	if err != nil {
-		return nil, errBadRecord
-	}
-	s.lifetime = time.Duration(ms) * time.Millisecond
 	return s, nil
+}
+
+// number reads up to 18 decimal digits. The errors of strconv.ParseInt quote what
+// they could not read, and their texts are 10 KB.
+func number(text string) (int64, bool) {
+	if text == "" || len(text) > 18 {
+		return 0, false
+	}
+	var value int64
+	for i := 0; i < len(text); i++ {
+		if text[i] < '0' || text[i] > '9' {
+			return 0, false
+		}
+		value = value*10 + int64(text[i]-'0')
+	}
+	return value, true
 }

@@ -3,11 +3,13 @@ package proxy
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"tokenvault/internal/protocol"
+	"tokenvault/internal/secret"
 )
 
 // barrierTimeout bounds the wait for other frames to let go of old tokens. A
@@ -19,36 +21,53 @@ var errStorage = errors.New("the browser could not store or read the tokens")
 
 // sessions keeps the sessions of all clients. The store is the truth; memory is
 // a cache that no frame may use once the store says otherwise. Web Locks see to
-// that at no cost for a request: a frame holds the cache lock of a client,
-// shared, for as long as it has the session in memory. Who writes the store
-// tells the others to let go (Bus) and then takes that lock exclusively, so a
-// logout is answered only when no frame has the tokens any more.
+// that at no cost for a request: a frame holds the lock of a session, shared, for
+// as long as it has it in memory. Who replaces the session tells the others to
+// let go (Bus) and then takes its lock exclusively, so a logout is answered only
+// when no frame has the tokens any more. Each session has a lock of its own, so
+// that who reads the new one does not stand in the way.
 type sessions struct {
 	store  Store
 	sealer Sealer
 	locker Locker
 	bus    Bus
+	clock  Clock
 
 	mu      sync.Mutex
 	cached  map[string]cachedSession
 	dropped map[string]uint64 // how often drop was called, for each client
+	issued  []issuedToken     // in order of their coming
+	count   uint64            // how many tokens ever came
 }
+
+// issuedToken is an access token that an API may know and the app may not,
+// though another has taken its place.
+type issuedToken struct {
+	token secret.String
+	until time.Time // zero when the server did not say
+}
+
+// maxIssued bounds the tokens that are searched for in every response.
+const maxIssued = 256
 
 type cachedSession struct {
 	*session
 	unlock func()
 }
 
-func newSessions(store Store, sealer Sealer, locker Locker, bus Bus) *sessions {
+func newSessions(browser Browser) *sessions {
 	return &sessions{
-		store: store, sealer: sealer, locker: locker, bus: bus,
+		store: browser.Store, sealer: browser.Sealer, locker: browser.Locker, bus: browser.Bus, clock: browser.Clock,
 		cached: map[string]cachedSession{}, dropped: map[string]uint64{},
 	}
 }
 
 func recordName(client string) string { return "session/" + client }
-func cacheLock(client string) string  { return "tokenvault-cache/" + client }
 func writeLock(client string) string  { return "tokenvault-write/" + client }
+
+func cacheLock(client string, generation uint64) string {
+	return "tokenvault-cache/" + client + "/" + strconv.FormatUint(generation, 10)
+}
 
 // additionalData binds a sealed record to its place, so that one client's
 // record cannot be put under another's name.
@@ -64,38 +83,30 @@ func (s *sessions) peek(client string) *session {
 	return s.cached[client].session
 }
 
-// all returns the sessions in memory.
-func (s *sessions) all() []*session {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	list := make([]*session, 0, len(s.cached))
-	for _, c := range s.cached {
-		list = append(list, c.session)
-	}
-	return list
-}
-
 // load returns the session from memory or from the store, nil when there is none.
 func (s *sessions) load(ctx context.Context, client string) (*session, error) {
 	for {
 		if current := s.peek(client); current != nil {
 			return current, nil
 		}
-		unlock, err := s.locker.Lock(ctx, cacheLock(client), Shared)
+		before := s.drops(client)
+		seen, err := s.read(ctx, client)
+		if err != nil || seen == nil {
+			return nil, err
+		}
+		unlock, err := s.locker.Lock(ctx, cacheLock(client, seen.generation), Shared)
 		if err != nil {
 			return nil, err
 		}
-		before := s.drops(client)
+		// Who replaced it before we had the lock has not waited for us.
 		current, err := s.read(ctx, client)
-		if err != nil || current == nil {
-			unlock()
-			return nil, err
-		}
-		if s.keep(client, current, unlock, before) {
+		if err == nil && current != nil && current.generation == seen.generation && s.keep(client, current, unlock, before) {
 			return current, nil
 		}
-		// The store was written while we read it.
 		unlock()
+		if err != nil {
+			return nil, err
+		}
 	}
 }
 
@@ -114,7 +125,39 @@ func (s *sessions) keep(client string, current *session, unlock func(), before u
 		return false
 	}
 	s.cached[client] = cachedSession{current, unlock}
+	s.remember(current)
 	return true
+}
+
+// remember notes the access token, until it expires, as one to search for in
+// what APIs answer: an app that has one API keep the token and read it out
+// later, or in another frame, is not to find it. The caller holds mu.
+func (s *sessions) remember(current *session) {
+	now := s.clock()
+	var kept []issuedToken
+	for _, t := range s.issued {
+		if t.until.IsZero() || now.Before(t.until) {
+			kept = append(kept, t)
+		}
+	}
+	kept = append(kept, issuedToken{current.access, current.expiresAt})
+	s.issued = kept[max(0, len(kept)-maxIssued):]
+	s.count++
+}
+
+// issuedSince returns the access tokens to search for, unless none has come
+// since count was what the caller knows. It does not block.
+func (s *sessions) issuedSince(count uint64) ([]string, uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.count == count {
+		return nil, count
+	}
+	values := make([]string, len(s.issued))
+	for i, t := range s.issued {
+		values[i] = t.token.Expose() // EXPOSE: the scrubber searches for it
+	}
+	return values, s.count
 }
 
 // drop forgets what memory has of the client; the store keeps it.
@@ -149,9 +192,9 @@ func (s *sessions) read(ctx context.Context, client string) (*session, error) {
 	return current, nil
 }
 
-// save replaces the client's session; the caller holds its write lock. It
-// returns when the session is durable and no frame uses the one before.
-func (s *sessions) save(ctx context.Context, client string, next *session, event string) error {
+// save replaces the client's session, before, by next; the caller holds its write
+// lock. It returns when next is durable and no frame uses the one before.
+func (s *sessions) save(ctx context.Context, client string, before, next *session, event string) error {
 	record, err := s.sealer.Seal(ctx, next.encode(), additionalData(client))
 	if err != nil {
 		return errors.Join(errStorage, err)
@@ -159,36 +202,46 @@ func (s *sessions) save(ctx context.Context, client string, next *session, event
 	if err := s.store.Save(ctx, recordName(client), record); err != nil {
 		return errors.Join(errStorage, err)
 	}
-	return s.announce(ctx, client, event)
+	s.mu.Lock()
+	s.remember(next)
+	s.mu.Unlock()
+	return s.announce(ctx, client, before, event)
 }
 
-// forget removes the client's session; the caller holds its write lock.
-func (s *sessions) forget(ctx context.Context, client string, event string) error {
+// forget removes the client's session, before; the caller holds its write lock.
+func (s *sessions) forget(ctx context.Context, client string, before *session, event string) error {
 	if err := s.store.Delete(ctx, recordName(client)); err != nil {
 		return errors.Join(errStorage, err)
 	}
-	return s.announce(ctx, client, event)
+	return s.announce(ctx, client, before, event)
 }
 
-// announce makes every frame, this one first, let go of the client's session.
-func (s *sessions) announce(ctx context.Context, client, event string) error {
+// announce makes every frame, this one first, let go of the session that the
+// client had before: nil if it had none, or none that could be read.
+func (s *sessions) announce(ctx context.Context, client string, before *session, event string) error {
+	if before == nil {
+		before = s.peek(client)
+	}
 	s.drop(client)
 	if err := s.bus.Publish(busMessage(client, event)); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, barrierTimeout)
+	if before == nil {
+		return nil
+	}
+	ctx, cancel := within(ctx, barrierTimeout)
 	defer cancel()
-	unlock, err := s.locker.Lock(ctx, cacheLock(client), Exclusive)
+	unlock, err := s.locker.Lock(ctx, cacheLock(client, before.generation), Exclusive)
 	if err == nil {
 		unlock()
-	} else if !errors.Is(err, context.DeadlineExceeded) {
+	} else if ctx.Err() == nil {
 		return err
 	}
 	return nil
 }
 
-// A bus message is the event and the client, in this order: event names have no
-// line feed.
+// A bus message is the event, "" for one that the app is not told of, and the
+// client, in this order: event names have no line feed.
 func busMessage(client, event string) string { return event + "\n" + client }
 
 func parseBusMessage(message string) (client, event string, ok bool) {

@@ -48,7 +48,9 @@ func checkNames(c *Config, p *problems) {
 type claim struct {
 	key      string
 	client   int
+	clientID string
 	resource bool
+	endpoint string // which, unless resource
 	origin   string
 	path     string // may end in "/*"
 	query    string
@@ -62,7 +64,7 @@ func claims(c *Config) []claim {
 		add := func(name string, e policy.Endpoint, anyQuery bool) {
 			if !e.IsZero() {
 				list = append(list, claim{
-					key: client.source.key(i, name), client: i,
+					key: client.source.key(i, name), client: i, clientID: client.ClientID, endpoint: name,
 					origin: e.Origin, path: e.Path, query: e.Query, anyQuery: anyQuery,
 				})
 			}
@@ -90,7 +92,7 @@ func checkClaims(c *Config, p *problems) {
 		}
 		for _, b := range list[:i] {
 			switch {
-			case !a.overlaps(b):
+			case !a.overlaps(b), a.shares(b):
 			case a.client != b.client:
 				p.add(a.key, "claims URLs that "+b.key+" claims for another client",
 					"let each URL belong to one client, or nobody knows whose token it gets")
@@ -103,6 +105,15 @@ func checkClaims(c *Config, p *problems) {
 			}
 		}
 	}
+}
+
+// shares reports whether two clients have the endpoint in common, as two clients
+// of one authorization server do. A request to it names its client by client_id;
+// a UserInfo request, which cannot, gets the token of the first that is signed in.
+func (a claim) shares(b claim) bool {
+	return a.client != b.client && a.clientID != b.clientID &&
+		!a.resource && a.endpoint == b.endpoint &&
+		a.path == b.path && a.query == b.query
 }
 
 func (a claim) overlaps(b claim) bool {

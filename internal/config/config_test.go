@@ -180,6 +180,9 @@ func TestAccepts(t *testing.T) {
 		{"a public suffix of two labels", []string{"https://app.example.com", "https://app.example.co.uk", "https://vault.example.com", "https://vault.example.co.uk"}},
 		{"an unlisted top-level domain", []string{"https://app.example.com", "https://app.corp.internal", "https://vault.example.com", "https://vault.corp.internal"}},
 		{"the app at the parent domain", []string{"https://app.example.com", "https://example.com"}},
+		{"two clients of one authorization server", []string{`"pingam": { "baseUrl": "https://am.example.com/am", "realmPath": "alpha" }`, `"endpoints": {
+        "token": "https://auth.example.com/token", "revocation": "https://auth.example.com/revoke",
+        "userinfo": "https://auth.example.com/me", "endSession": "https://auth.example.com/logout" }`}},
 		{"no refresh ahead", []string{`"1m30s"`, `"0s"`}},
 		{"redact in another order", []string{`["access_token", "refresh_token", "id_token"]`, `["refresh_token", "access_token"]`}},
 		{"a method of WebDAV", []string{`["GET", "POST"]`, `["PROPFIND", "VERSION-CONTROL"]`}},
@@ -422,7 +425,8 @@ func TestRejects(t *testing.T) {
 		{"a resource below another client's", []string{`"clientId": "ping-spa",`, `"clientId": "ping-spa", "resources": [{ "url": "https://api.example.com/v1/admin/*" }],`}, "clients[1].resources[0].url", "another client"},
 		{"a resource above another client's", []string{`"clientId": "ping-spa",`, `"clientId": "ping-spa", "resources": [{ "url": "https://api.example.com/*" }],`}, "clients[1].resources[0].url", "another client"},
 		{"a resource that is another client's endpoint", []string{`"clientId": "ping-spa",`, `"clientId": "ping-spa", "resources": [{ "url": "https://auth.example.com/token" }],`}, "clients[1].resources[0].url", "another client"},
-		{"two clients at one token endpoint", []string{preset, `"endpoints": { "token": ` + token + ` }`}, "clients[1].endpoints.token", "another client"},
+		{"one client twice at one token endpoint", []string{preset, `"endpoints": { "token": ` + token + ` }`, `"ping-spa"`, `"spa"`}, "clients[1].endpoints.token", "another client"},
+		{"a token endpoint that is another client's revocation endpoint", []string{preset, `"endpoints": { "token": "https://auth.example.com/revoke" }`}, "clients[1].endpoints.token", "another client"},
 
 		// methods
 		{"a method in lower case", []string{methods, `["get"]`}, "clients[0].resources[0].methods[0]", "lower case"},

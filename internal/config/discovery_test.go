@@ -183,7 +183,7 @@ func TestDiscoverRejects(t *testing.T) {
 			return s.metadata(s.URL, "token_endpoint", "https://vault.example.com/token")
 		}, "vault's own origin"},
 		{"another client's token endpoint", func(s *authServer) http.HandlerFunc {
-			return s.metadata(s.URL, "token_endpoint", "https://other.example/token")
+			return s.metadata(s.URL, "revocation_endpoint", "https://other.example/token")
 		}, "for another client"},
 		{"another client's resource", func(s *authServer) http.HandlerFunc {
 			return s.metadata(s.URL, "userinfo_endpoint", "https://api.other.example/me")

@@ -1,0 +1,211 @@
+package proxy
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/protocol"
+)
+
+func TestLogoutReachesEveryFrameBeforeItReturns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		origin := newOrigin(t)
+		here, there, third := origin.open(), origin.open(), origin.open()
+		here.signIn(t)
+		for _, frame := range []*frame{there, third} {
+			require.Equal(t, accessToken(1), bearer(frame.get(t.Context())), "the sign-in of one frame is that of all")
+		}
+		began := time.Now()
+		require.Equal(t, []string{"ok"}, here.call(t.Context(), protocol.CallLogout, "main"))
+		for _, frame := range []*frame{here, there, third} {
+			require.Nil(t, frame.sessions.peek("main"), "no frame has it in memory any more")
+			requireRefusal(t, frame.get(t.Context()), 400, protocol.CodeNotSignedIn)
+		}
+		require.Zero(t, time.Since(began), "no frame was waited for in vain")
+		synctest.Wait()
+		require.Equal(t, []string{"main signedin", "main signedout"}, there.heard())
+	})
+}
+
+func TestLogoutWaitsForAFrameThatIsSlow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		origin := newOrigin(t)
+		here, there := origin.open(), origin.open()
+		here.signIn(t)
+		require.NotEmpty(t, bearer(there.get(t.Context())))
+		synctest.Wait()
+		there.freeze()
+		began := time.Now()
+		returned := make(chan struct{})
+		go func() {
+			defer close(returned)
+			here.call(t.Context(), protocol.CallRemove, "main")
+		}()
+		require.NoError(t, pause(t.Context(), barrierTimeout/2))
+		select {
+		case <-returned:
+			t.Error("the sign-out has returned while a frame had the token")
+		default:
+		}
+		there.Heard(busMessage("main", protocol.EventSignedOut))
+		<-returned
+		require.Equal(t, barrierTimeout/2, time.Since(began))
+	})
+}
+
+func TestLogoutDoesNotWaitForAFrozenFrameForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		origin := newOrigin(t)
+		here, frozen := origin.open(), origin.open()
+		here.signIn(t)
+		require.NotEmpty(t, bearer(frozen.get(t.Context())))
+		synctest.Wait()
+		frozen.freeze()
+		began := time.Now()
+		require.Equal(t, []string{"ok"}, here.call(t.Context(), protocol.CallRemove, "main"))
+		require.Equal(t, barrierTimeout, time.Since(began))
+		require.Nil(t, origin.store.record("session/main"))
+		here.signIn(t)
+		require.Equal(t, accessToken(2), bearer(here.get(t.Context())), "and others go on")
+	})
+}
+
+// While tabs sign in, out and renew at random, no request that begins after a
+// sign-out has returned gets the token of before.
+func TestNoFrameUsesATokenThatTheStoreHasNot(t *testing.T) {
+	t.Parallel()
+	origin := newOrigin(t)
+	frames := []*frame{origin.open(), origin.open(), origin.open()}
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for _, frame := range frames {
+		readers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					frame.get(t.Context())
+				}
+			}
+		})
+	}
+	for round := range 50 {
+		writer := frames[round%len(frames)]
+		writer.signIn(t)
+		signedIn := bearer(frames[(round+1)%len(frames)].get(t.Context()))
+		require.NotEmpty(t, signedIn)
+		if round%2 == 0 {
+			require.Equal(t, []string{"ok"}, writer.call(t.Context(), protocol.CallRefresh, "main"))
+			for _, frame := range frames {
+				require.NotEqual(t, signedIn, bearer(frame.get(t.Context())))
+			}
+		}
+		require.Equal(t, []string{"ok"}, writer.call(t.Context(), protocol.CallLogout, "main"))
+		for _, frame := range frames {
+			requireRefusal(t, frame.get(t.Context()), 400, protocol.CodeNotSignedIn)
+		}
+	}
+	close(stop)
+	readers.Wait()
+	require.Empty(t, origin.locks.held(), "no lock is left behind")
+}
+
+// A frame that reads the store while another writes it keeps nothing old, and
+// what it keeps is under the lock that the next writer will take.
+func TestLoadDuringAWrite(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		operation string
+		want      string
+	}{
+		{protocol.CallLogout, ""},
+		{protocol.CallRefresh, accessToken(2)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.operation, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				origin := newOrigin(t)
+				writer := origin.open()
+				writer.signIn(t)
+				slow := &slowStore{Store: origin.store, gate: make(chan struct{})}
+				reader := New(origin.table, Browser{
+					Store: slow, Sealer: xorSealer{}, Locker: origin.locks, Fetcher: origin.server, Bus: bus{writer}, Clock: origin.clock,
+				}, func(string, string) {})
+				var got *session
+				var err error
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					got, err = reader.sessions.load(t.Context(), "main")
+				}()
+				synctest.Wait() // it has read the record and not yet locked it
+				require.Equal(t, []string{"ok"}, writer.call(t.Context(), tt.operation, "main"))
+				writer.sessions.drop("main")
+				close(slow.gate)
+				<-done
+				require.NoError(t, err)
+				require.Same(t, got, reader.sessions.peek("main"))
+				if tt.want == "" {
+					require.Nil(t, got)
+					require.Empty(t, origin.locks.held())
+					return
+				}
+				require.Equal(t, tt.want, got.access.Expose())
+				require.Equal(t, []string{cacheLock("main", got.generation)}, origin.locks.held())
+			})
+		})
+	}
+}
+
+// slowStore hands out what it read only when the gate opens.
+type slowStore struct {
+	Store
+	gate chan struct{}
+}
+
+func (s *slowStore) Load(ctx context.Context, name string) ([]byte, error) {
+	record, err := s.Store.Load(ctx, name)
+	<-s.gate
+	return record, err
+}
+
+func TestWarm(t *testing.T) {
+	t.Parallel()
+	origin := newOrigin(t)
+	origin.open().signIn(t)
+	frame := origin.open()
+	require.Equal(t, Await, frame.Begin(1, targetOf(apiURL), request{url: apiURL}.pairs()).Action)
+	frame.Warm(t.Context())
+	require.Equal(t, accessToken(1), bearer(frame.Begin(2, targetOf(apiURL), request{url: apiURL}.pairs())), "the first request waits for nothing")
+}
+
+func TestHeard(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		origin := newOrigin(t)
+		frame := origin.open()
+		frame.signIn(t)
+		frame.get(t.Context())
+		for _, message := range []string{"", "signedout", "x"} {
+			frame.Heard(message)
+		}
+		frame.Heard(busMessage("unknown", protocol.EventSignedOut))
+		synctest.Wait()
+		require.NotNil(t, frame.sessions.peek("main"), "what is no message is dropped")
+		frame.Heard(busMessage("main", protocol.EventRefreshed))
+		frame.Heard(busMessage("main", ""))
+		synctest.Wait()
+		require.NotNil(t, frame.sessions.peek("main"), "and read again")
+		require.Equal(t, []string{"main signedin", "unknown signedout", "main refreshed"}, frame.heard())
+	})
+}
