@@ -8,15 +8,11 @@ FUZZTIME    ?= 10s
 
 # Everything that is in one of the two WebAssembly binaries.
 BROWSER := ./wasm/... ./interceptor/... ./proxy/... ./internal/policy/... ./internal/protocol/... ./internal/secret/...
-# The rules among them: they run in Node as well as natively.
-RULES   := ./interceptor/... ./proxy/... ./internal/policy/... ./internal/protocol/... ./internal/secret/...
 # Tests that drive a browser. Each has the machine for itself.
 GLUE    := ./wasm/...
 E2E     := ./e2e/...
 
 WASM_ENV  := GOOS=js GOARCH=wasm
-# wasm_exec refuses a large environment, so the program gets a small one.
-WASM_EXEC  = env -i 'PATH=$$PATH' 'HOME=$$HOME' '$$($(GO) env GOROOT)/lib/wasm/go_js_wasm_exec'
 
 .DEFAULT_GOAL := help
 # The tests share a small machine: one after the other, in the order written.
@@ -44,10 +40,8 @@ native: ## run the native tests, with the race detector, and the size budgets
 	$(GO) test ./internal/budget
 
 .PHONY: wasm
-wasm: ## run the WebAssembly tests: the rules in Node, the glue in Chromium
-	@.ci/need node nodejs
+wasm: ## run the WebAssembly tests: the glue, in Chromium
 	@.ci/need chromium
-	$(WASM_ENV) $(GO) test -exec "$(WASM_EXEC)" $(RULES)
 	$(GO) test -p 1 $(GLUE)
 
 .PHONY: e2e

@@ -4,10 +4,11 @@
 // to its place.
 //
 // The key is generated in the browser, once for a vault, and cannot be
-// extracted: no script, ours included, ever sees its bytes. So a copy of the
-// database's files is worth nothing without the browser profile that guards the
-// key, and a record cannot be moved to another name or vault. What it does not
-// stop is code that runs in the vault origin itself: that can ask the key to
-// decrypt. It trusts the browser's random numbers; at one record a refresh, the
+// extracted: no script, ours included, ever sees its bytes. So what reads a
+// record without the key (a dump, a log, a bug) has nothing, and a record cannot
+// be moved to another name or vault. What it does not stop is code that runs in
+// the vault origin, which can ask the key to decrypt, and a copy of the browser
+// profile: "non-extractable" binds scripts and encrypts nothing on disk (measured
+// in DECISIONS.md). It trusts the browser's random numbers; at one record a refresh, the
 // 2^32 messages that NIST allows for random IVs under one key are out of reach.
 package webcrypto
