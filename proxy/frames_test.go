@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -94,6 +95,7 @@ func TestNoFrameUsesATokenThatTheStoreHasNot(t *testing.T) {
 					return
 				default:
 					frame.get(t.Context())
+					runtime.Gosched() // WebAssembly has one thread and does not preempt
 				}
 			}
 		})

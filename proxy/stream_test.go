@@ -132,3 +132,18 @@ func TestEachClientHidesWhatItsConfigurationSays(t *testing.T) {
 	got := frame.Chunk(id, []byte(strings.Join([]string{accessToken(1), refreshToken(1), idToken(1), accessToken(2), refreshToken(2), idToken(2)}, " ")), true)
 	require.Equal(t, "REDACTED REDACTED "+idToken(1)+" REDACTED REDACTED REDACTED", string(got))
 }
+
+// A part of a text may be a part of a token, which no scrubber finds.
+func TestPartsOfTextsAreNotDelivered(t *testing.T) {
+	t.Parallel()
+	frame := newOrigin(t).open()
+	frame.signIn(t)
+	for contentType, want := range map[string]Action{"text/plain": Reply, "": Reply, "video/mp4": Deliver} {
+		id, _ := frame.start(t.Context(), request{url: apiURL, headers: "range\nbytes=0-9\n"})
+		answer := frame.Head(id, 206, "Partial Content", apiURL, []string{"content-type", contentType}, true)
+		require.Equal(t, want, answer.Action, contentType)
+		if want == Reply {
+			requireRefusal(t, answer, 400, protocol.CodeInvalidRequest)
+		}
+	}
+}

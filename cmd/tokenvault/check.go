@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -48,7 +47,7 @@ func loadDiscovered(ctx context.Context, file string) (*config.Config, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, discoveryTimeout)
 	defer cancel()
-	return loaded, config.Discover(ctx, http.DefaultClient, loaded)
+	return loaded, config.Discover(ctx, discoveryClient(), loaded)
 }
 
 // describe prints what a valid configuration means.

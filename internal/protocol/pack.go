@@ -7,15 +7,20 @@ var ErrMalformed = errors.New("malformed message: the packed fields do not fill 
 
 // Pack appends the fields to dst, each as its length in four bytes, little
 // endian, and its bytes. JavaScript writes and reads the same form
-// (static/gowasm.js), which costs one crossing and no js.Value. The length is
-// written by hand: encoding/binary brings reflect into both binaries.
+// (static/gowasm.js), which costs one crossing and no js.Value.
 func Pack(dst []byte, fields ...string) []byte {
 	for _, field := range fields {
-		n := uint32(len(field))
-		dst = append(dst, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
+		dst = AppendLength(dst, len(field))
 		dst = append(dst, field...)
 	}
 	return dst
+}
+
+// AppendLength appends a length as Pack writes it. It is written by hand:
+// encoding/binary brings reflect into both binaries.
+func AppendLength(dst []byte, length int) []byte {
+	n := uint32(length)
+	return append(dst, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
 }
 
 // Unpack returns the fields that Pack wrote. Every byte must belong to a field.

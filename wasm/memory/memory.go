@@ -13,7 +13,6 @@
 package memory
 
 import (
-	"encoding/binary"
 	"unsafe"
 
 	"tokenvault/internal/protocol"
@@ -48,10 +47,13 @@ func Answer(body []byte, fields ...string) uint32 {
 	if cap(out) > keep {
 		out = nil
 	}
-	out = append(out[:0], 0, 0, 0, 0)
+	length := 0
+	for _, field := range fields {
+		length += 4 + len(field)
+	}
+	out = protocol.AppendLength(out[:0], length)
 	out = protocol.Pack(out, fields...)
-	binary.LittleEndian.PutUint32(out, uint32(len(out)-4))
-	out = binary.LittleEndian.AppendUint32(out, uint32(len(body)))
+	out = protocol.AppendLength(out, len(body))
 	out = append(out, body...)
 	return address(out)
 }
