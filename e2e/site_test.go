@@ -177,14 +177,15 @@ func tryEval[T any](p *tab, body string) (value T, err error) {
 	return value, json.Unmarshal([]byte(text), &value)
 }
 
-// until waits for an expression of the page to be true. It survives navigations.
+// until waits for an expression of the page to be true, across navigations: it
+// asks anew each second, because a poll may stay behind in a page that is left.
 func (p *tab) until(expression string) {
 	p.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		ctx, cancel := context.WithDeadline(p.ctx, deadline)
+		ctx, cancel := context.WithTimeout(p.ctx, 2*time.Second)
 		_, err := chromedp.Run(ctx, chromedp.Poll[chromedp.Void](expression,
-			chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(patience)))
+			chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(time.Second)))
 		cancel()
 		if err == nil {
 			return

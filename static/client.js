@@ -57,10 +57,30 @@ function within(milliseconds, promise, error) {
   return /** @type {Promise<T>} */ (Promise.race([promise, late])).finally(() => clearTimeout(timer));
 }
 
+/**
+ * The promise, or the signal's reason once it is aborted.
+ * @template T
+ * @param {AbortSignal | null | undefined} signal
+ * @param {Promise<T>} promise
+ * @returns {Promise<T>}
+ */
+function unlessAborted(signal, promise) {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    promise.then(resolve, reject);
+  });
+}
+
 /** A promise that is no unhandled rejection when nobody listens. @template T @param {Promise<T>} promise */
 function quiet(promise) {
   promise.catch(() => {});
   return promise;
+}
+
+function lostFrame() {
+  return new TokenVaultError('vault_unavailable', 'The vault frame was removed from the page or loaded anew before it answered. It is put back; try again.');
 }
 
 // ------------------------------------------------------------------ the frame
@@ -80,19 +100,28 @@ class Frame {
   #setReady = () => {};
   /** @type {(error: TokenVaultError) => void} */
   #setFailed = () => {};
+  /** Whether the document in the frame has said that it listens. */
+  #listening = false;
   #failedAt = 0;
   #onEvent;
   #onLost;
+  #onFailed;
   #id = '';
 
   /**
    * @param {(client: string, event: string) => void} onEvent
-   * @param {() => void} onLost
+   * @param {(error: TokenVaultError) => void} onLost called when what was sent to the frame will not be answered
+   * @param {(error: TokenVaultError) => void} onFailed called when the frame answers that it cannot work
    */
-  constructor(onEvent, onLost) {
+  constructor(onEvent, onLost, onFailed) {
     this.#onEvent = onEvent;
     this.#onLost = onLost;
+    this.#onFailed = onFailed;
     addEventListener('message', (event) => this.#receive(event));
+    addEventListener('pagehide', () => this.#unmount());
+    addEventListener('pageshow', (event) => {
+      if (event.persisted) this.mount();
+    });
     new MutationObserver(() => this.#watch()).observe(document, { childList: true, subtree: true });
   }
 
@@ -108,7 +137,10 @@ class Frame {
   mount(parent, id) {
     this.#parent = parent ?? this.#parent ?? document.documentElement;
     this.#id = id ?? this.#id;
-    if (this.#element?.isConnected && !this.#failedAt) return;
+    if (this.#element?.isConnected && !this.#failedAt) {
+      this.#move(this.#element);
+      return;
+    }
     this.#element?.remove();
     const element = document.createElement('iframe');
     element.src = vault + framePath;
@@ -118,6 +150,7 @@ class Frame {
     if (this.#id) element.id = this.#id;
     element.setAttribute('aria-hidden', 'true');
     this.#element = element;
+    this.#listening = false;
     this.#failedAt = 0;
     this.#ready = quiet(
       within(
@@ -134,9 +167,25 @@ class Frame {
       ),
     );
     this.#ready.catch(() => {
-      this.#failedAt = Date.now();
+      if (this.#element === element) this.#failedAt = Date.now();
     });
-    (this.#parent.isConnected ? this.#parent : document.documentElement).appendChild(element);
+    this.#home().appendChild(element);
+  }
+
+  /** Where the frame belongs. */
+  #home() {
+    return this.#parent?.isConnected ? this.#parent : document.documentElement;
+  }
+
+  /**
+   * Brings a frame that runs to where it belongs. Browsers that cannot move one
+   * without loading it anew leave it where it is: it cannot be seen anyway.
+   * @param {HTMLIFrameElement} element
+   */
+  #move(element) {
+    if (this.#id) element.id = this.#id;
+    const home = /** @type {Node & {moveBefore?: (node: Node, before: null) => void}} */ (this.#home());
+    if (element.parentNode !== home) home.moveBefore?.(element, null);
   }
 
   /** Settles when the frame listens; tries again when the last try is a while ago. */
@@ -158,20 +207,49 @@ class Frame {
   #receive(event) {
     if (event.source === null || event.source !== this.#element?.contentWindow || event.origin !== vault) return;
     const { type, client, event: name, message, v } = event.data;
-    if (type === 'version-mismatch' || v !== version) {
-      this.#setFailed(
+    // The frame's own version counts: that it refused a message of another says
+    // only that some script in this page has sent one.
+    if (v !== version) {
+      this.#fail(
         new TokenVaultError('version_mismatch', 'The app and the vault come from different builds. Deploy dist/app and dist/vault of the same build, then reload.'),
       );
-    } else if (type === 'ready') this.#setReady();
-    else if (type === 'fault') this.#setFailed(new TokenVaultError('vault_unavailable', message));
+    } else if (type === 'ready') this.#listen();
+    else if (type === 'fault') this.#fail(new TokenVaultError('vault_unavailable', message));
     else if (type === 'event') this.#onEvent(client, name);
+  }
+
+  #listen() {
+    // A second time: the frame was loaded anew, and its ports are dead.
+    if (this.#listening) this.#onLost(lostFrame());
+    this.#listening = true;
+    this.#setReady();
+  }
+
+  /** @param {TokenVaultError} error */
+  #fail(error) {
+    this.#setFailed(error);
+    this.#ready = quiet(Promise.reject(error));
+    this.#failedAt = Date.now();
+    this.#onFailed(error);
+  }
+
+  /**
+   * Takes the frame out of a page that is left. A frame that were frozen with the
+   * page in the back/forward cache would keep what it is about to lock: in
+   * Chromium, a database that it is just creating, for ever.
+   */
+  #unmount() {
+    const element = this.#element;
+    this.#element = null;
+    element?.remove();
+    this.#onLost(lostFrame());
   }
 
   /** Notices that somebody took the frame out, and puts it back. */
   #watch() {
     if (!this.#element || this.#element.isConnected) return;
     this.#element = null;
-    this.#onLost();
+    this.#onLost(lostFrame());
     this.mount();
   }
 }
@@ -188,7 +266,7 @@ class Frame {
 function holdRequests(until) {
   const { fetch } = globalThis;
   const { open, send, abort } = XMLHttpRequest.prototype;
-  /** The URL of a request that has to wait. @type {WeakMap<XMLHttpRequest, boolean>} */
+  /** Requests that have to wait, by what their last open() was. @type {WeakMap<XMLHttpRequest, object>} */
   const held = new WeakMap();
 
   /** @param {unknown} url */
@@ -199,9 +277,12 @@ function holdRequests(until) {
 
   const heldFetch = /** @type {typeof fetch} */ (
     (input, init) => {
-      const url = input instanceof Request ? input.url : input;
+      const [url, inner] = input instanceof Request ? [input.url, input.signal] : [input];
       if (!isOurs(url)) return fetch(input, init);
-      return released().then(() => fetch(input, init));
+      return unlessAborted(
+        init?.signal ?? inner,
+        released().then(() => fetch(input, init)),
+      );
     }
   );
   globalThis.fetch = heldFetch;
@@ -209,21 +290,27 @@ function holdRequests(until) {
   /** @this {XMLHttpRequest} @param {any[]} rest */
   function heldOpen(/** @type {string} */ method, /** @type {string | URL} */ url, ...rest) {
     const asynchronous = rest.length === 0 || rest[0];
-    held.set(this, Boolean(asynchronous && isOurs(url)));
-    if (!asynchronous && isOurs(url)) {
-      throw new DOMException('Token Vault: a synchronous request to a protected URL needs a page that is under control; await tokenvault.ready first.', 'InvalidAccessError');
+    held.delete(this);
+    if (isOurs(url)) {
+      if (!asynchronous) {
+        throw new DOMException('Token Vault: a synchronous request to a protected URL needs a page that is under control; await tokenvault.ready first.', 'InvalidAccessError');
+      }
+      held.set(this, {});
     }
     return Reflect.apply(open, this, [method, url, ...rest]);
   }
   /** @this {XMLHttpRequest} @param {any} [body] */
   function heldSend(body) {
-    if (!held.get(this)) return Reflect.apply(send, this, [body]);
+    const opened = held.get(this);
+    if (!opened) return Reflect.apply(send, this, [body]);
+    // Aborted or opened anew meanwhile, it is another request or none.
+    const isStill = () => held.get(this) === opened && held.delete(this);
     released().then(
       () => {
-        if (held.delete(this)) Reflect.apply(send, this, [body]);
+        if (isStill()) Reflect.apply(send, this, [body]);
       },
       () => {
-        if (!held.delete(this)) return;
+        if (!isStill()) return;
         this.dispatchEvent(new ProgressEvent('error'));
         this.dispatchEvent(new ProgressEvent('loadend'));
       },
@@ -300,18 +387,24 @@ class TokenVault {
 
   /** The last try to start. @type {Promise<void> | null} */
   #started = null;
+  #isReady = false;
+  /** What releases the locks that say that the frame is there. @type {Set<() => void>} */
+  #links = new Set();
   #failedAt = 0;
 
   /** @type {(worker: {path: string, options: RegistrationOptions}) => void} */
   #setWorker = () => {};
   #workerChosen = false;
+  /** What rejects the calls under way. @type {Set<(error: TokenVaultError) => void>} */
+  #calls = new Set();
   /** @type {Promise<{path: string, options: RegistrationOptions}>} */
   #worker;
 
   constructor() {
     this.#frame = new Frame(
       (client, event) => this.#emit(event, { client }),
-      () => this.#tellWorker('frame-lost'),
+      (error) => this.#lose(error),
+      (error) => this.#fail(error),
     );
     navigator.serviceWorker?.addEventListener('message', (event) => this.#introduce(event));
     navigator.serviceWorker?.startMessages();
@@ -342,6 +435,9 @@ class TokenVault {
         Promise.all([takeControl(path, options), this.#frame.ready()]),
         () => new TokenVaultError('worker_unavailable', 'The service worker did not take control of the page. Close other tabs of the app, then reload.'),
       );
+      // The frame listens before its program runs, and may have failed since.
+      await this.#frame.ready();
+      this.#isReady = true;
       this.#tellWorker('hello');
       this.#emit('ready', {});
     } catch (error) {
@@ -463,6 +559,44 @@ class TokenVault {
     }
   }
 
+  /**
+   * What was sent to the frame will not be answered.
+   * @param {TokenVaultError} error
+   */
+  #lose(error) {
+    for (const release of this.#links) release();
+    this.#links.clear();
+    for (const reject of this.#calls) reject(error);
+  }
+
+  /**
+   * Holds a lock for as long as the frame of now is there. The worker queues on
+   * it: a page that is closed, or crashes, could not tell it otherwise.
+   * @param {string} link the lock's name
+   */
+  #hold(link) {
+    return new Promise((resolve, reject) => {
+      const over = navigator.locks.request(link, () => {
+        resolve(undefined);
+        return new Promise((release) => this.#links.add(() => release(undefined)));
+      });
+      over.catch(reject);
+    });
+  }
+
+  /**
+   * The frame cannot work. Where a start waits for it, the start tells of it.
+   * @param {TokenVaultError} error
+   */
+  #fail(error) {
+    this.#lose(error);
+    if (!this.#isReady) return;
+    this.#isReady = false;
+    this.#started = quiet(Promise.reject(error));
+    this.#failedAt = Date.now();
+    this.#emit('unavailable', { error });
+  }
+
   /** @param {string} type */
   #tellWorker(type) {
     navigator.serviceWorker?.controller?.postMessage({ tokenvault: protocol, type });
@@ -473,11 +607,13 @@ class TokenVault {
    * @param {MessageEvent} event
    */
   async #introduce(event) {
-    const { type, v, epoch } = event.data ?? {};
+    const { type, v, epoch, link } = event.data ?? {};
     const [port] = event.ports;
-    if (type !== 'connect' || !port || typeof epoch !== 'string') return;
+    if (type !== 'connect' || !port || typeof epoch !== 'string' || typeof link !== 'string') return;
     try {
       if (v !== version) throw new TokenVaultError('version_mismatch', 'The page and the service worker come from different builds. Reload the page.');
+      await this.#frame.ready();
+      await this.#hold(link);
       await this.#frame.post({ type: 'connect', epoch }, [port]);
     } catch (error) {
       const { code, message } = /** @type {TokenVaultError} */ (error);
@@ -494,40 +630,56 @@ class TokenVault {
    * @returns {Promise<Record<string, string>>}
    */
   async #call(call, client) {
-    if (client !== undefined && typeof client !== 'string') {
-      throw new TokenVaultError('invalid_argument', 'The client is named by a string: its name or client_id in tokenvault.json.');
-    }
-    const channel = new MessageChannel();
-    const answer = new Promise((resolve) => {
-      channel.port1.onmessage = (event) => resolve(event.data);
-    });
-    await this.#frame.post({ type: 'call', call, ...(client !== undefined && { client }) }, [channel.port2]);
-    const [outcome, ...rest] = /** @type {string[]} */ (
-      await within(timeout, answer, () => new TokenVaultError('vault_timeout', `The vault did not answer within ${timeout / 1000} seconds. Reload the page.`)).finally(() =>
-        channel.port1.close(),
-      )
-    );
-    if (outcome !== 'ok') {
-      const error = new TokenVaultError(rest[0], rest[1]);
+    try {
+      if (client !== undefined && typeof client !== 'string') {
+        throw new TokenVaultError('invalid_argument', 'The client is named by a string: its name or client_id in tokenvault.json.');
+      }
+      const [outcome, ...rest] = await this.#ask({ type: 'call', call, ...(client !== undefined && { client }) });
+      if (outcome !== 'ok') throw new TokenVaultError(rest[0], rest[1]);
+      /** @type {Record<string, string>} */
+      const result = {};
+      for (let i = 0; i + 1 < rest.length; i += 2) result[rest[i]] = rest[i + 1];
+      return result;
+    } catch (error) {
       this.#emit('error', { error });
       throw error;
     }
-    /** @type {Record<string, string>} */
-    const result = {};
-    for (let i = 0; i + 1 < rest.length; i += 2) result[rest[i]] = rest[i + 1];
-    return result;
+  }
+
+  /**
+   * Posts a message to the frame and waits for its answer.
+   * @param {Record<string, string>} message
+   * @returns {Promise<string[]>}
+   */
+  async #ask(message) {
+    await this.#frame.ready();
+    const { port1, port2 } = new MessageChannel();
+    /** @type {(error: TokenVaultError) => void} */
+    let lose = () => {};
+    const answer = new Promise((resolve, reject) => {
+      port1.onmessage = (event) => resolve(event.data);
+      lose = reject;
+    });
+    this.#calls.add(lose);
+    try {
+      this.#frame.post(message, [port2]).catch(lose);
+      return await within(timeout, answer, () => new TokenVaultError('vault_timeout', `The vault did not answer within ${timeout / 1000} seconds. Reload the page.`));
+    } finally {
+      this.#calls.delete(lose);
+      port1.close();
+    }
   }
 }
 
-/** @type {TokenVault | undefined} */
-let instance;
+/** Where the page keeps its vault: the script may be in it twice, as a classic one and as a module. */
+const shared = Symbol.for('tokenvault');
 
 function vaultOfPage() {
   if (typeof window === 'undefined') {
     throw new TokenVaultError('worker_unavailable', 'Token Vault runs in a browser window. On a server, import it but do not call it.');
   }
-  instance ??= new TokenVault();
-  return instance;
+  const page = /** @type {{[shared]?: TokenVault}} */ (/** @type {unknown} */ (window));
+  return (page[shared] ??= new TokenVault());
 }
 
 /**
@@ -551,7 +703,7 @@ function connect() {
  */
 function client(config = {}) {
   const origin = config.proxy?.origin;
-  if (origin !== undefined && new URL(origin).origin !== vault) {
+  if (origin !== undefined && (!URL.canParse(origin) || new URL(origin).origin !== vault)) {
     throw new TokenVaultError('invalid_argument', `proxy.origin is ${origin}, but this build's vault is ${vault}. The vault is set in tokenvault.json, not at run time.`);
   }
   const clientId = config.forgerock?.clientId ?? clients[0].clientId;
@@ -576,8 +728,9 @@ function client(config = {}) {
      * @returns {Promise<HTMLIFrameElement>}
      */
     async proxy(target, options = {}) {
+      const here = vaultOfPage();
       if (!(target instanceof Node)) throw new TokenVaultError('invalid_argument', 'proxy(element) takes the element that the frame goes into.');
-      return vaultOfPage().startFrame(target, options.proxy?.id ?? config.proxy?.id ?? 'token-vault-iframe');
+      return here.startFrame(target, options.proxy?.id ?? config.proxy?.id ?? 'token-vault-iframe');
     },
 
     /** The token store for an SDK's configuration. */

@@ -88,6 +88,8 @@ class Link {
   /** @type {Map<string, Pending>} */
   #pending = new Map();
   #channel = new MessageChannel();
+  /** A Web Lock that the page holds as long as the frame is there. */
+  #lock = `tokenvault-link-${crypto.randomUUID()}`;
   #lost = false;
   #count = 0;
 
@@ -106,7 +108,7 @@ class Link {
     });
     this.ready.catch(() => {});
     this.#channel.port1.onmessage = (event) => this.#receive(event.data);
-    client.postMessage({ v: String(protocol), type: 'connect', epoch }, [this.#channel.port2]);
+    client.postMessage({ v: String(protocol), type: 'connect', epoch, link: this.#lock }, [this.#channel.port2]);
   }
 
   get lost() {
@@ -154,9 +156,15 @@ class Link {
     this.#channel.port1.close();
   }
 
+  #connected() {
+    const gone = 'The vault frame that the request went through was removed or closed before it answered. It is put back; try again.';
+    navigator.locks.request(this.#lock, { mode: 'shared' }, () => this.lose('vault_unavailable', gone));
+    this.#setReady(this);
+  }
+
   /** @param {any} message */
   #receive(message) {
-    if (message.type === 'ready') return this.#setReady(this);
+    if (message.type === 'ready') return this.#connected();
     if (message.type === 'unavailable') return this.lose(message.code, message.message);
     this.#pending.get(message.id)?.receive(message);
   }
@@ -346,6 +354,17 @@ function describe(request) {
 }
 
 /**
+ * The body of a request, null for none. Not every browser tells by Request.body,
+ * but a body that is empty and of no type is none.
+ * @param {Request} request
+ */
+async function bodyOf(request) {
+  if (request.body === null) return null;
+  const body = await request.arrayBuffer();
+  return body.byteLength > 0 || request.headers.has('content-type') ? body : null;
+}
+
+/**
  * @param {Request} request
  * @param {string} clientId
  */
@@ -355,7 +374,7 @@ async function forward(request, clientId) {
   // then it needs its body once more.
   const pending = new Pending(hasBody && program === null ? request.clone() : request);
   try {
-    const body = hasBody ? await request.arrayBuffer() : null;
+    const body = hasBody ? await bodyOf(request) : null;
     const link = await findLink(clientId);
     link.send(pending, describe(request), body);
   } catch {
@@ -400,10 +419,6 @@ worker.addEventListener('message', (event) => {
       break;
     case 'hello': // a page with a frame: its port is made before it is needed
       event.waitUntil(epochHeld.then(() => linkTo(client)));
-      break;
-    case 'frame-lost':
-      links.get(client.id)?.lose('vault_unavailable', 'The vault frame was removed from the page while the request was under way.');
-      links.delete(client.id);
       break;
   }
 });

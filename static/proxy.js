@@ -26,6 +26,12 @@ const windowOfChunks = 4;
 /** How many window messages may wait for the program to start. */
 const maxEarlyMessages = 256;
 
+/** Characters that a message may have: more than any browser's URL and headers. */
+const maxCharacters = 4 << 20;
+
+/** Bytes of a body that Go is shown: one more than it takes for an endpoint. */
+const maxForm = (64 << 10) + 1;
+
 /** Statuses whose response has no body (Fetch §2.2.3). */
 const nullBodyStatuses = new Set([101, 103, 204, 205, 304]);
 
@@ -114,44 +120,52 @@ const early = [];
 
 /**
  * The fields of a message as Go takes them, or null for what is not a flat
- * object of strings. A body is no field.
+ * object of strings with a version and a type.
  * @param {any} data
  * @returns {string[] | null}
  */
 function fieldsOf(data) {
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return null;
   const fields = [];
+  let characters = 0;
   for (const [key, value] of Object.entries(data)) {
-    if (key === 'body' && value instanceof ArrayBuffer) continue;
     if (typeof value !== 'string') return null;
+    characters += key.length + value.length;
+    if (characters > maxCharacters) return null;
     fields.push(key, value);
   }
-  return fields;
+  return typeof data.v === 'string' && typeof data.type === 'string' ? fields : null;
 }
 
 /** @param {MessageEvent} event */
 function receive(event) {
+  // Go decides who is heard. That others are not even read keeps a frame of
+  // another site in the app's page from filling the queue or the memory.
+  if (event.source !== parent || event.origin !== app) return;
   if (program === null) {
     if (!fault && early.length < maxEarlyMessages) early.push(event);
     return;
   }
-  const fields = fieldsOf(event.data);
+  const { data, ports } = event;
+  const fields = fieldsOf(data);
   if (fields === null) return;
-  const admission = go().call('admit', [event.origin, String(event.data.v)], event.source === parent ? 1 : 0);
+  const admission = go().call('admit', [event.origin, data.v], event.source === parent ? 1 : 0);
   if (admission === Admission.WRONG_VERSION) {
     postToApp({ type: 'version-mismatch' });
     return;
   }
   if (admission !== Admission.ADMITTED) return;
-  switch (event.data.type) {
+  // v, type and epoch, and no field more
+  const hasEpoch = typeof data.epoch === 'string' && fields.length === 6;
+  switch (data.type) {
     case 'connect':
-      if (event.ports.length === 1 && typeof event.data.epoch === 'string') adopt(event.ports[0], event.data.epoch);
+      if (ports.length === 1 && hasEpoch) adopt(ports[0], data.epoch);
       break;
     case 'epoch-ended':
-      if (typeof event.data.epoch === 'string') abandon(event.data.epoch);
+      if (ports.length === 0 && hasEpoch) abandon(data.epoch);
       break;
     case 'call':
-      if (event.ports.length === 1) answerCall(event.ports[0], fields);
+      if (ports.length === 1) answerCall(ports[0], fields);
       break;
   }
 }
@@ -183,21 +197,22 @@ function adopt(port, epoch) {
   /** @type {Map<string, Exchange>} */
   const byId = new Map();
   port.onmessage = (event) => {
-    const { data } = event;
-    const fields = fieldsOf(data);
-    if (fields === null || typeof data.id !== 'string') return;
-    const known = byId.get(data.id);
-    if (data.type === 'cancel') known?.cancel();
-    else if (data.type === 'pull') known?.pull();
-    else if (data.type === 'fetch' && !known) {
-      const exchange = new Exchange(port, data.id);
-      byId.set(data.id, exchange);
+    const { body = null, ...message } = Object(event.data);
+    const fields = fieldsOf(message);
+    const { type, id, url } = message;
+    if (fields === null || typeof id !== 'string') return;
+    const known = byId.get(id);
+    if (type === 'fetch') {
+      if (known || typeof url !== 'string' || (body !== null && !(body instanceof ArrayBuffer))) return;
+      const exchange = new Exchange(port, id);
+      byId.set(id, exchange);
       life.add(exchange);
-      exchange.run(fields, data.url, data.body ?? null, data).finally(() => {
-        byId.delete(data.id);
+      exchange.run(fields, url, body, message).finally(() => {
+        byId.delete(id);
         life.delete(exchange);
       });
-    }
+    } else if (type === 'cancel') known?.cancel();
+    else if (type === 'pull') known?.pull();
   };
   port.postMessage({ type: 'ready' });
 }
@@ -255,13 +270,13 @@ class Exchange {
   /**
    * Does what Go says until the request is over.
    * @param {string[]} fields of the message, for Go
-   * @param {unknown} url as the message has it
+   * @param {string} url as the message has it
    * @param {ArrayBuffer | null} body
-   * @param {Record<string, string>} settings of the app's request that go to fetch as they are
+   * @param {Record<string, string>} settings of the app's request; some go to fetch as they are
    */
   async run(fields, url, body, settings) {
     try {
-      const parsed = partsOf(String(url));
+      const parsed = partsOf(url);
       let answer = this.#ask('begin', [...parsed, ...fields]);
       for (;;) {
         const [action, status, statusText, override, scrub, headers] = (await answer).fields;
@@ -309,11 +324,16 @@ class Exchange {
    * @param {ArrayBuffer | null} body
    */
   #settle(body) {
-    return work('settle', new Uint8Array(body ?? []), this.#id);
+    return work('settle', new Uint8Array(body ?? []).subarray(0, maxForm), this.#id);
   }
 
   /** @type {Response | null} */
   #response = null;
+
+  /** Lets go of a response that is not read: it is retried, or not for the app. */
+  #dismiss() {
+    this.#response?.body?.cancel().catch(() => {});
+  }
 
   /**
    * @param {string} url
@@ -322,17 +342,19 @@ class Exchange {
    * @param {Record<string, string>} settings
    */
   async #send(url, headers, body, settings) {
-    // A response that is retried is not read.
-    this.#response?.body?.cancel().catch(() => {});
+    this.#dismiss();
     const response = await fetch(url, {
       method: settings.method,
       headers: readHeaders(headers),
       body,
       mode: 'cors',
       credentials: /** @type {RequestCredentials} */ (settings.credentials),
-      cache: /** @type {RequestCache} */ (settings.cache),
+      // The browser's cache is the site's: the app could read there what an API
+      // has answered, the echo of a token too, as it was before it was scrubbed.
+      cache: 'no-store',
       redirect: /** @type {RequestRedirect} */ (settings.redirect),
-      integrity: settings.integrity,
+      // No integrity: whether it holds would tell the app about bytes that it
+      // does not get. The browser checks it once more, on those that it does.
       keepalive: settings.keepalive === 'true',
       referrerPolicy: 'no-referrer',
       signal: this.#abort.signal,
@@ -395,6 +417,7 @@ class Exchange {
    * @param {Uint8Array<ArrayBuffer>} body
    */
   #reply(status, statusText, headers, body) {
+    this.#dismiss();
     this.#post('head', { status, statusText, url: '', headers });
     if (body.length > 0) this.#post('chunk', { chunk: body }, [body.buffer]);
     this.#post('end');

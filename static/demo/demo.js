@@ -242,6 +242,19 @@ class Demo {
     });
   }
 
+  /** Whether the vault does its work: to withstand an attack by serving nobody is easy. */
+  async #isServing() {
+    try {
+      const { ok } = await fetch(this.#config.calls.whoami);
+      if (ok) {
+        this.#vaultReady();
+      }
+      return ok;
+    } catch {
+      return false;
+    }
+  }
+
   /**
    * Runs one attack and lets the judge look at all it saw.
    * @param {import('./attacks.js').Attack} attack
@@ -251,15 +264,15 @@ class Demo {
     /** @type {string[]} */
     const seen = [];
     card.begin();
-    const signedIn = this.#signedIn;
     try {
+      const signedIn = await window.tokenvault.has(this.#config.client);
       const outcome = await attack.run(this.#config, (label, value, shown) => {
         const text = asText(value);
         seen.push(text);
         card.note(label, shown ?? text);
       });
       const findings = await examine(seen);
-      const verdict = judge(findings, signedIn, outcome ?? {});
+      const verdict = judge(findings, { signedIn, serving: await this.#isServing() }, outcome ?? {});
       card.end(verdict);
       return verdict.tone;
     } catch (error) {

@@ -133,13 +133,20 @@ function count(matches) {
 }
 
 /**
+ * What has to be so for an attack to prove anything.
+ * @typedef {object} Conditions
+ * @property {boolean} signedIn  there was something to steal when the attack began
+ * @property {boolean} serving  the vault served the app's own request when it had ended
+ */
+
+/**
  * Puts the findings into plain words.
  * @param {Findings} findings
- * @param {boolean} signedIn  whether there was something to steal when the attack began
+ * @param {Conditions} conditions
  * @param {Outcome} [outcome]
  * @returns {Verdict}
  */
-export function judge(findings, signedIn, outcome = {}) {
+export function judge(findings, { signedIn, serving }, outcome = {}) {
   const secrets = findings.matches.filter(({ kind }) => kind === 'access' || kind === 'refresh');
   const others = findings.matches.filter(({ kind }) => kind === 'id' || kind === 'code');
   const compared = `${findings.candidates} strings compared with ${findings.issued} issued tokens and codes.`;
@@ -170,6 +177,13 @@ export function judge(findings, signedIn, outcome = {}) {
   }
   if (!signedIn) {
     return { tone: 'void', headline: 'Nothing to steal: you are signed out', detail: `Sign in and try again. ${compared}` };
+  }
+  if (!serving) {
+    return {
+      tone: 'void',
+      headline: 'No verdict: the vault serves nobody',
+      detail: `No token was seen, but the app's own request was not served either. Wait a moment, or reload this page, and try again. ${compared}`,
+    };
   }
   return { tone: 'stopped', headline: 'Stopped: no access or refresh token seen', detail: asides.join(' ') };
 }

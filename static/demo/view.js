@@ -13,8 +13,9 @@ const REDACTED = 'REDACTED';
 /** Longest text an attack's step prints; the judge reads all of it. */
 const MAX_SHOWN = 2000;
 
-/** Longest string that JSON shows in full. */
+/** Longest string that JSON shows in full, and how much of a longer one. */
 const MAX_STRING = 160;
+const SHOWN_OF_LONG = 24;
 
 /**
  * The element of that id, which index.html has.
@@ -61,7 +62,7 @@ function code(text) {
 export function json(value) {
   const cut = (/** @type {string} */ _, /** @type {unknown} */ part) =>
     (typeof part === 'string' && part.length > MAX_STRING
-      ? `${part.slice(0, MAX_STRING / 2)}… (${part.length} characters)`
+      ? `${part.slice(0, SHOWN_OF_LONG)}… (${part.length} characters)`
       : part);
   return code(JSON.stringify(value, cut, 2));
 }

@@ -1,0 +1,104 @@
+package e2e
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/devidp"
+)
+
+// servedByWorker makes a request in the page and reports whether the browser got
+// the response from a service worker.
+func servedByWorker(p *tab, url string) bool {
+	p.t.Helper()
+	call(p, network.Enable, network.EnableParams{})
+	ctx, stop := context.WithCancel(p.ctx)
+	defer stop()
+	served := make(chan bool, 1)
+	require.NoError(p.t, chromedp.Listen(ctx, func(event any) {
+		if event, ok := event.(*network.EventResponseReceived); ok && event.Response.URL == url {
+			served <- event.Response.FromServiceWorker
+		}
+	}))
+	eval[any](p, `await (await fetch(`+js(url)+`)).text()`)
+	select {
+	case byWorker := <-served:
+		return byWorker
+	case <-time.After(patience):
+		p.t.Fatal("the browser told of no response")
+		return false
+	}
+}
+
+func TestUnprotectedRequestsAreLeftToTheBrowser(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	s.mustServe(p)
+	for name, url := range map[string]string{
+		"the app's own origin":            s.AppURL + "/demo/config.json?plain",
+		"an unprotected path of the API":  s.APIURL + "/public/json?plain",
+		"the authorization server's keys": s.AuthURL + "/jwks?plain",
+	} {
+		assert.False(t, servedByWorker(p, url), name)
+	}
+	assert.True(t, servedByWorker(p, s.APIURL+"/v1/json?plain"), "control: a protected path")
+	s.canary(p)
+}
+
+func TestXMLHttpRequestGetsAToken(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	s.mustServe(p) // the way to the vault is there, which a page that waits could not make
+	for _, asynchronous := range []bool{true, false} {
+		got := eval[map[string]any](p, `
+			const request = new XMLHttpRequest();
+			request.open("GET", `+js(s.whoamiURL())+`, `+js(asynchronous)+`);
+			const done = new Promise((resolve) => { request.onloadend = resolve });
+			request.send();
+			await done;
+			return { status: request.status, ...JSON.parse(request.responseText) }`)
+		assert.EqualValues(t, 200, got["status"])
+		assert.Equal(t, hash(s.token(devidp.AccessToken)), got["token_sha256"])
+	}
+	s.canary(p)
+}
+
+func TestChildFrameAndWorkerUseThePagesVault(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	want := reply{Status: 200, Token: hash(s.token(devidp.AccessToken))}
+
+	got := eval[reply](p, `
+		const frame = document.createElement("iframe");
+		frame.src = "/e2e/plain.html";
+		await new Promise((resolve) => { frame.onload = resolve; document.body.append(frame) });
+		const { fetch } = frame.contentWindow;
+		return `+asking(s.whoamiURL(), `{}`))
+	assert.Equal(t, want, got, "a child frame")
+
+	worker := `onmessage = async ({ data }) => postMessage(await fetch(data).then(
+		async (response) => ({ ...await response.json(), status: response.status }),
+		(error) => ({ thrown: error.name })))`
+	got = eval[reply](p, `
+		const worker = new Worker(URL.createObjectURL(new Blob([`+js(worker)+`], { type: "text/javascript" })));
+		const answer = new Promise((resolve) => { worker.onmessage = (event) => resolve(event.data) });
+		worker.postMessage(`+js(s.whoamiURL())+`);
+		return answer`)
+	assert.Equal(t, want, got, "a dedicated worker")
+	s.canary(p)
+}
+
+func TestPageInASubfolderIsServedLikeAnyOther(t *testing.T) {
+	s := newSite(t)
+	s.signInWithOIDC()
+	p := s.open("/e2e/deep/er/?q=1#fragment")
+	assert.Equal(t, "/e2e/deep/er/", eval[string](p, `return location.pathname`))
+	s.mustServe(p)
+	s.canary(p)
+}

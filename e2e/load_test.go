@@ -1,0 +1,211 @@
+package e2e
+
+import (
+	"context"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/demo"
+	"tokenvault/internal/devidp"
+	"tokenvault/static"
+)
+
+// early is the path of a page that makes requests with its first script.
+func (s *site) early() string {
+	return "/e2e/early.html?" + url.Values{"get": {s.whoamiURL()}, "token": {s.AuthURL + "/token"}}.Encode()
+}
+
+// mustHaveGoneByTheVault checks the requests of the page early: to the API, to
+// the token endpoint, and to the API by XMLHttpRequest.
+func (s *site) mustHaveGoneByTheVault(p *tab, signedIn bool) {
+	s.t.Helper()
+	early := eval[[]reply](p, `return window.early`)
+	require.Len(s.t, early, 3)
+	if signedIn {
+		assert.Equal(s.t, reply{Status: 200, Token: hash(s.token(devidp.AccessToken))}, early[0])
+		assert.Equal(s.t, 200, early[2].Status)
+	} else {
+		assert.Equal(s.t, "not_signed_in", early[0].Error, "%+v", early[0])
+		assert.Equal(s.t, 400, early[2].Status)
+		assert.Empty(s.t, s.calls(), "a request went out without a token")
+	}
+	assert.Equal(s.t, 400, early[1].Status, "%+v", early[1])
+	tokenRequests := 0
+	for _, request := range s.IDP.Requests() {
+		if request.Path == "/token" && request.Method == "POST" {
+			tokenRequests++
+			assert.Equal(s.t, s.VaultURL, request.Header.Get("Origin"), "a token request went past the vault")
+		}
+	}
+	assert.Equal(s.t, 1, tokenRequests)
+	assert.True(s.t, eval[bool](p, `return navigator.serviceWorker.controller !== null`), "the page is under control")
+}
+
+func TestRequestsOfTheFirstScriptOfTheFirstLoadWaitForTheVault(t *testing.T) {
+	s := newSite(t)
+	p := s.open(s.early())
+	assert.False(t, eval[bool](p, `return window.controlledAtStart`))
+	s.mustHaveGoneByTheVault(p, false)
+	assert.True(t, eval[bool](p, `return fetch.toString().includes("[native code]") && XMLHttpRequest.prototype.send.toString().includes("[native code]")`), "the originals are back")
+}
+
+func TestHardReloadIsControlledAgainAndHoldsItsFirstRequests(t *testing.T) {
+	s := newSite(t)
+	s.signInWithOIDC()
+	p := s.open(s.early())
+	s.mustHaveGoneByTheVault(p, true)
+	s.IDP.ClearRequests()
+	eval[any](p, `window.old = true`)
+
+	ignore := true
+	call(p, page.Reload, page.ReloadParams{IgnoreCache: &ignore})
+	p.until(`window.old === undefined && window.early !== undefined`)
+
+	assert.False(t, eval[bool](p, `return window.controlledAtStart`), "control: a hard reload is not under control")
+	s.mustHaveGoneByTheVault(p, true)
+	s.mustServe(p)
+	s.canary(p)
+}
+
+func TestSecondTabHoldsItsFirstRequests(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	s.IDP.ClearRequests()
+	other := s.open(s.early())
+	assert.True(t, eval[bool](other, `return window.controlledAtStart`))
+	s.mustHaveGoneByTheVault(other, true)
+	s.mustServe(p)
+	s.canary(other)
+}
+
+func TestHeldRequestCanBeAborted(t *testing.T) {
+	s := newSite(t)
+	require.NoError(t, s.StopVault())
+	p := s.open("/e2e/blank.html")
+	thrown := eval[[]string](p, `
+		const controller = new AbortController();
+		const url = `+js(s.whoamiURL())+`;
+		const requests = [fetch(url, { signal: controller.signal }), fetch(new Request(url, { signal: controller.signal }))];
+		const late = fetch(url, { signal: AbortSignal.abort() });
+		controller.abort();
+		const outcomes = await Promise.allSettled([...requests, late]);
+		return outcomes.map(({ reason }) => reason?.name ?? "none")`)
+	assert.Equal(t, []string{"AbortError", "AbortError", "AbortError"}, thrown)
+	assert.Empty(t, s.calls())
+}
+
+func TestVaultThatIsDownAtLoadIsAClearErrorUntilItIsBack(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		path func(*site) string
+	}{
+		{"first load", func(s *site) string { return s.early() }},
+		{"later load", func(s *site) string {
+			s.signInWithOIDC()
+			s.IDP.ClearRequests()
+			return s.early()
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSite(t)
+			path := tc.path(s)
+			require.NoError(t, s.StopVault())
+			p := s.open(path)
+
+			start := time.Now()
+			code := eval[string](p, `return tokenvault.ready.then(() => "ready", (error) => error.code)`)
+			assert.Equal(t, "vault_unavailable", code)
+			assert.Less(t, time.Since(start), 15*time.Second)
+			for _, got := range eval[[]reply](p, `return window.early`)[:2] {
+				assert.Equal(t, "TokenVaultError", got.Thrown)
+				assert.Equal(t, "vault_unavailable", got.Code)
+				assert.Contains(t, got.Message, s.VaultURL)
+			}
+			for _, script := range []string{`tokenvault.has("main")`, `tokenvault.refresh("main")`, `tokenvault.logout("main")`, `tokenvault.remove("main")`} {
+				assert.Equal(t, "vault_unavailable", eval[string](p, `return `+script+`.then(() => "done", (error) => error.code)`), script)
+			}
+			assert.Empty(t, s.calls(), "a request went out without a token")
+			for _, request := range s.IDP.Requests() {
+				assert.NotEqual(t, "/token", request.Path, "a token request went past the vault")
+			}
+
+			require.NoError(t, s.StartVault(context.Background()))
+			p.until(`(window.again ??= tokenvault.ready.then(() => { window.works = true }, () => { delete window.again })) && window.works === true`)
+			if tc.name == "first load" {
+				s.mustRefuse(p, 400, "not_signed_in")
+				return
+			}
+			s.mustServe(p)
+			s.canary(p)
+		})
+	}
+}
+
+func TestVaultServerThatGoesDownAfterLoadIsNotMissed(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	require.NoError(t, s.StopVault())
+	s.mustServe(p)
+	s.IDP.RevokeAccess()
+	s.mustServe(p)
+	assert.Equal(t, 1, s.IDP.Stats().Refreshes)
+	s.canary(p)
+}
+
+// The frame answers, but its program cannot run.
+func TestVaultWhoseProgramCannotStartIsAClearError(t *testing.T) {
+	s := newSite(t, func(o *demo.Options) {
+		o.VaultOptions = []static.Option{static.InsecureOverrideHeader("Content-Security-Policy", "default-src 'self'")}
+	})
+	p := s.open("/e2e/blank.html")
+	p.until(`(window.asked ??= tokenvault.ready.then(() => { delete window.asked }, (error) => { window.code = error.code })) && window.code !== undefined`)
+	assert.Equal(t, "vault_unavailable", eval[string](p, `return window.code`))
+	got := s.ask(p)
+	assert.Equal(t, "vault_unavailable", got.Code+got.Error, "%+v", got)
+	assert.Empty(t, s.calls())
+}
+
+func TestVersionMismatchIsAClearError(t *testing.T) {
+	s := newSite(t)
+	p := s.open("/e2e/plain.html")
+	eval[any](p, `
+		const script = await (await fetch("/tokenvault.js")).text();
+		const other = script.replace('"protocol":1', '"protocol":999');
+		if (other === script) throw new Error("the script has no protocol to replace");
+		(0, eval)(other)`)
+	got := eval[reply](p, `return tokenvault.ready.then(() => ({}), (error) => ({ thrown: error.name, code: error.code, message: error.message }))`)
+	assert.Equal(t, "version_mismatch", got.Code, "%+v", got)
+	assert.Contains(t, got.Message, "build")
+	got = s.ask(p)
+	assert.Equal(t, "version_mismatch", got.Code, "%+v", got)
+	assert.Empty(t, s.calls())
+}
+
+func TestPageThatComesBackFromTheBackForwardCacheWorks(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	s.mustServe(p)
+	eval[any](p, `window.kept = true; addEventListener("pageshow", (event) => { window.persisted = event.persisted })`)
+	p.visit(s.AppURL + "/e2e/plain.html")
+	eval[any](p, `history.back()`)
+	p.until(`location.pathname === "/e2e/oidc.html" && (window.kept === true || window.loaded === true)`)
+	s.mustServe(p)
+	s.canary(p)
+}
+
+// A page that is left while its vault frame creates the database must not keep
+// the next page from it: the usual start of a redirect to the sign-in form.
+func TestPageThatIsLeftAtOnceDoesNotBlockTheNext(t *testing.T) {
+	s := newSite(t)
+	p := s.open("/e2e/blank.html")
+	for range 5 {
+		p.visit(s.AppURL + "/e2e/plain.html")
+		p.visit(s.AppURL + "/e2e/blank.html")
+	}
+	assert.False(t, has(p))
+}

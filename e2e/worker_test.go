@@ -1,0 +1,141 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/serviceworker"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/demo"
+	"tokenvault/internal/devidp"
+)
+
+// stopWorker ends the service worker as the browser does when it likes.
+func (s *site) stopWorker(p *tab) {
+	s.t.Helper()
+	require.NotEmpty(s.t, targets(s.t, "service_worker", s.AppURL), "no worker runs")
+	call(p, serviceworker.Enable, cdp.Empty{})
+	call(p, serviceworker.StopAllWorkers, cdp.Empty{})
+	require.Eventually(s.t, func() bool { return len(targets(s.t, "service_worker", s.AppURL)) == 0 }, patience, 10*time.Millisecond)
+}
+
+func TestWorkerStoppedWhileIdleServesTheNextRequest(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	for range 3 {
+		s.stopWorker(p)
+		s.mustServe(p)
+	}
+	s.stopWorker(p)
+	parallel := eval[[]reply](p, `return Promise.all(Array.from({ length: 10 }, () => `+asking(s.whoamiURL(), `{}`)+`))`)
+	for _, got := range parallel {
+		assert.Equal(t, 200, got.Status, "%+v", got)
+	}
+	s.canary(p)
+}
+
+// A cold worker does not know the exact policy yet, so it asks the vault.
+func TestColdWorkerLeavesUnprotectedRequestsAsTheyAre(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	for _, method := range []string{"GET", "POST"} {
+		s.stopWorker(p)
+		s.IDP.ClearRequests()
+		arg := `{ method: ` + js(method) + ` }`
+		if method == "POST" {
+			arg = `{ method: "POST", body: "a body that must survive" }`
+		}
+		got := eval[reply](p, `return `+asking(s.APIURL+"/public/echo", arg))
+		assert.Equal(t, 200, got.Status, "%+v", got)
+		calls := s.calls()
+		require.Len(t, calls, 1)
+		assert.Empty(t, calls[0].Authorization)
+		assert.Equal(t, s.AppURL, calls[0].Header.Get("Origin"), "the app itself made the request")
+		if method == "POST" {
+			assert.Equal(t, hash("a body that must survive"), calls[0].BodySHA256)
+		}
+	}
+	s.canary(p)
+}
+
+func TestWorkerStoppedUnderARequestIsANetworkErrorAndAbortsTheUpstream(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	s.startHeld(p)
+	s.stopWorker(p)
+
+	got := held(p)
+	assert.Equal(t, "TypeError", got.Thrown, "%+v", got)
+	s.waitRequest(func(r devidp.Request) bool { return r.Path == "/v1/json" && r.Aborted })
+	s.IDP.SetFaults()
+	s.mustServe(p)
+	s.canary(p)
+}
+
+func TestWorkerStoppedUnderABodyIsANetworkErrorAndAbortsTheUpstream(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	eval[any](p, `
+		const response = await fetch(`+js(s.APIURL+"/v1/sse?count=100000&interval=20")+`);
+		const reader = response.body.getReader();
+		await reader.read();
+		window.held = (async () => {
+			for (;;) if ((await reader.read()).done) return { thrown: "nothing" };
+		})().catch((error) => ({ thrown: error.name }))`)
+	s.stopWorker(p)
+	assert.Equal(t, "TypeError", held(p).Thrown)
+	s.waitRequest(func(r devidp.Request) bool { return r.Path == "/v1/sse" && r.Aborted })
+	s.mustServe(p)
+	s.canary(p)
+}
+
+func TestRequestWithoutAnAnswerEndsAtTheDeadline(t *testing.T) {
+	s := newSite(t, configured(func(c *demo.Configuration) { c.RequestTimeout = "3s" }))
+	p := s.signInWithOIDC()
+	s.startHeld(p)
+
+	got := held(p)
+	assert.Equal(t, reply{Status: 504, Error: "vault_timeout", Message: got.Message}, got)
+	assert.Contains(t, got.Message, "requestTimeout")
+	s.waitRequest(func(r devidp.Request) bool { return r.Path == "/v1/json" && r.Aborted })
+	s.IDP.SetFaults()
+	s.mustServe(p)
+	s.canary(p)
+}
+
+func TestUpdatedWorkerTakesOverAndTheRequestInFlightCompletes(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	release := s.startHeld(p)
+	eval[any](p, `window.before = navigator.serviceWorker.controller`)
+	require.NoError(t, s.Deploy(p.ctx, func(c *demo.Configuration) {
+		c.RequestTimeout = "29s"
+		c.Clients[0].Resources = append(c.Clients[0].Resources, demo.Resource{URL: s.APIURL + "/public/echo"})
+	}))
+
+	other := s.open("/e2e/blank.html") // a navigation is when the browser looks for an update
+	p.until(`navigator.serviceWorker.getRegistration().then((registration) => {
+		window.waits = registration.waiting !== null;
+	}) && (window.waits || navigator.serviceWorker.controller !== window.before)`)
+	release()
+	got := held(p)
+	assert.Equal(t, 200, got.Status, "%+v", got)
+
+	p.until(`navigator.serviceWorker.controller !== window.before && navigator.serviceWorker.controller?.state === "activated"`)
+	s.mustServe(p)
+	s.mustServe(other)
+
+	// The page that was loaded before has the frame of the old deployment, which
+	// does not know the new resource: its request goes out as it would have then.
+	s.IDP.ClearRequests()
+	got = eval[reply](p, `return `+asking(s.APIURL+"/public/echo", `{}`))
+	assert.Equal(t, 200, got.Status)
+	assert.Empty(t, s.IDP.LastAuthorization())
+	got = eval[reply](other, `return `+asking(s.APIURL+"/public/echo", `{}`))
+	assert.Equal(t, 200, got.Status)
+	assert.NotEmpty(t, s.IDP.LastAuthorization(), "the new page has the new policy")
+	s.canary(p)
+}
