@@ -147,6 +147,9 @@ func TestAnAppMovesFromItsOwnWorkerToOneWithTheInterceptor(t *testing.T) {
 	p.visit(w.AppURL + "/e2e/blank.html")
 	waiting := eval[string](p, `
 		const registration = await navigator.serviceWorker.ready;
+		if (!registration.installing && !registration.waiting) {
+			await new Promise((resolve) => registration.addEventListener("updatefound", resolve, { once: true }));
+		}
 		const next = registration.installing ?? registration.waiting;
 		if (next?.state === "installing") await new Promise((resolve) => { next.onstatechange = resolve });
 		return next?.state`)

@@ -1,11 +1,9 @@
 package e2e
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,21 +32,10 @@ func unescaped(t testing.TB, text string) string {
 // answer as text: what the browser would have got without a vault.
 func (s *site) echoed(target string) string {
 	s.t.Helper()
-	client := &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			_, port, err := net.SplitHostPort(addr)
-			if err != nil {
-				return nil, err
-			}
-			var dialer net.Dialer
-			return dialer.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
-		},
-	}}
 	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, target, http.NoBody)
 	require.NoError(s.t, err)
 	request.Header.Set("Authorization", "Bearer "+s.token(devidp.AccessToken))
-	response, err := client.Do(request)
+	response, err := loopback(s.t).Do(request)
 	require.NoError(s.t, err)
 	defer response.Body.Close() //nolint:errcheck // read to its end
 	body, err := io.ReadAll(response.Body)

@@ -179,11 +179,12 @@ func (s *site) signInHostile() *tab {
 // signInOn signs in on a hostile page that is open.
 func (s *site) signInOn(p *tab) {
 	s.t.Helper()
+	// The page leaves after it has answered.
 	eval[any](p, `
 		await tokenvault.ready;
 		const { url, verifier } = await beginSignIn();
 		sessionStorage.verifier = verifier;
-		location = url;`)
+		setTimeout(() => { location = url; });`)
 	s.fillSignIn(p)
 	p.until(`location.search.includes('code=') && window.tokenvault !== undefined`)
 	reply := eval[string](p, `

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -79,6 +80,9 @@ func searchMemory(t testing.TB, pid int, patterns map[string]string) map[string]
 	}
 	defer maps.Close() //nolint:errcheck // read only
 	memory, err := os.Open(filepath.Join(folder, "mem"))
+	if errors.Is(err, syscall.ESRCH) || errors.Is(err, os.ErrNotExist) {
+		return seen // ended meanwhile
+	}
 	require.NoError(t, err, "reading another process's memory needs the right to trace it")
 	defer memory.Close() //nolint:errcheck // read only
 

@@ -96,9 +96,6 @@ func (s *site) openIn(in context.Context, path string) *tab {
 	return p
 }
 
-// close closes the tab.
-func (p *tab) close() { p.stop() }
-
 // listen keeps what a script of the app could have seen, and what it printed.
 func (p *tab) listen(event any) {
 	p.mu.Lock()

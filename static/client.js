@@ -287,13 +287,15 @@ function holdRequests(until) {
   );
   globalThis.fetch = heldFetch;
 
+  // Chromium sends a synchronous request past the worker of a page that is under
+  // control too, so this one stays: a token request would bring tokens into the page.
   /** @this {XMLHttpRequest} @param {any[]} rest */
   function heldOpen(/** @type {string} */ method, /** @type {string | URL} */ url, ...rest) {
     const asynchronous = rest.length === 0 || rest[0];
     held.delete(this);
     if (isOurs(url)) {
       if (!asynchronous) {
-        throw new DOMException('Token Vault: a synchronous request to a protected URL needs a page that is under control; await tokenvault.ready first.', 'InvalidAccessError');
+        throw new DOMException('Token Vault: a synchronous request goes past the vault. Make requests to this origin asynchronously.', 'InvalidAccessError');
       }
       held.set(this, {});
     }
@@ -330,7 +332,6 @@ function holdRequests(until) {
   // Somebody may have wrapped ours meanwhile: what is not ours any more stays.
   const restore = () => {
     if (globalThis.fetch === heldFetch) globalThis.fetch = fetch;
-    if (/** @type {unknown} */ (xhr.open) === heldOpen) xhr.open = open;
     if (/** @type {unknown} */ (xhr.send) === heldSend) xhr.send = send;
     if (/** @type {unknown} */ (xhr.abort) === heldAbort) xhr.abort = abort;
   };
@@ -614,6 +615,7 @@ class TokenVault {
       if (v !== version) throw new TokenVaultError('version_mismatch', 'The page and the service worker come from different builds. Reload the page.');
       await this.#frame.ready();
       await this.#hold(link);
+      port.postMessage({ type: 'held' });
       await this.#frame.post({ type: 'connect', epoch }, [port]);
     } catch (error) {
       const { code, message } = /** @type {TokenVaultError} */ (error);

@@ -156,15 +156,16 @@ class Link {
     this.#channel.port1.close();
   }
 
-  #connected() {
+  /** Waits for the end of the frame; the page holds the lock already. */
+  #watch() {
     const gone = 'The vault frame that the request went through was removed or closed before it answered. It is put back; try again.';
     navigator.locks.request(this.#lock, { mode: 'shared' }, () => this.lose('vault_unavailable', gone));
-    this.#setReady(this);
   }
 
   /** @param {any} message */
   #receive(message) {
-    if (message.type === 'ready') return this.#connected();
+    if (message.type === 'held') return this.#watch();
+    if (message.type === 'ready') return this.#setReady(this);
     if (message.type === 'unavailable') return this.lose(message.code, message.message);
     this.#pending.get(message.id)?.receive(message);
   }
