@@ -171,7 +171,7 @@ const thief = `
 			loot.push(JSON.stringify(data, (_, item) => (item instanceof Uint8Array ? decoder.decode(item) : item)));
 			if (data.type === 'end' || data.type === 'fail' || data.type === 'bypass') answer.postMessage(loot.join('\n'));
 		};
-		event.source.postMessage({ v: '1', type: 'connect', epoch: 'thief' + ++count }, [port2]);
+		event.source.postMessage({ v: '1', type: 'connect', epoch: 'thief' + ++count, link: 'thief' + count }, [port2]);
 		const bytes = body && new TextEncoder().encode(body).buffer;
 		port1.postMessage({ v: '1', type: 'fetch', id: '1', ...message, ...(bytes && { body: bytes }) });
 	});`
