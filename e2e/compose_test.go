@@ -41,14 +41,24 @@ func newExistingWorker(t *testing.T, change func(source string) string) *existin
 
 func (w *existingWorker) deployWorker(version string) { w.version.Store(&version) }
 
-// askWorker asks the page's worker a question that the app's own code answers.
+// askWorker asks the page's worker a question that the app's own code answers. It
+// asks again after a while: a message to a worker that the browser is just about to
+// stop is lost, for any app.
 func askWorker[T any](p *tab, question string) T {
 	p.t.Helper()
 	return eval[T](p, `
-		const { port1, port2 } = new MessageChannel();
-		const answer = new Promise((resolve) => { port1.onmessage = ({ data }) => resolve(data) });
-		navigator.serviceWorker.controller.postMessage(`+js(question)+`, [port2]);
-		return answer`)
+		return new Promise((resolve) => {
+			const ask = () => {
+				const { port1, port2 } = new MessageChannel();
+				port1.onmessage = ({ data }) => {
+					clearInterval(again);
+					resolve(data);
+				};
+				navigator.serviceWorker.controller.postMessage(`+js(question)+`, [port2]);
+			};
+			const again = setInterval(ask, 2000);
+			ask();
+		})`)
 }
 
 func asWritten(source string) string { return source }

@@ -64,7 +64,14 @@ startProgram().catch((error) => {
 function isForVault(method, url) {
   const slash = url.indexOf('/', url.indexOf('://') + 3);
   if (!originSet.has(url.slice(0, slash))) return false;
-  return program === null || program.call('route', [method, url]) === 0;
+  if (program === null) return true;
+  try {
+    return program.call('route', [method, url]) === 0;
+  } catch (error) {
+    console.error('Token Vault: the interceptor goes on without its WebAssembly half.', error);
+    program = null;
+    return true;
+  }
 }
 
 // ------------------------------------------------------------------ the epoch
