@@ -77,7 +77,7 @@ func TestFrameThatIsRemovedTimeAndAgainGivesClearErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newHostileSite(t, func(o *demo.Options) {
-				o.Configure = func(c *demo.Configuration) { c.RequestTimeout = "1s" }
+				o.Configure = func(c *demo.Configuration) { c.RequestTimeout = "3s" }
 			})
 			p := s.signInHostile()
 			s.IDP.ClearRequests()

@@ -225,7 +225,7 @@ func TestPageThatIsLeftAtOnceDoesNotBlockTheNext(t *testing.T) {
 		s := newSite(t)
 		metadata := s.AuthURL + "/.well-known/openid-configuration"
 		p := s.open("/e2e/blank.html")
-		eval[any](p, `await fetch(`+js(metadata)+`); location.href = `+js(metadata))
+		eval[any](p, `await fetch(`+js(metadata)+`); setTimeout(() => { location.href = `+js(metadata)+` })`)
 		p.until(`location.href === ` + js(metadata))
 		p.visit(s.AppURL + "/e2e/blank.html")
 		assert.False(t, has(p))

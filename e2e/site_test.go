@@ -3,9 +3,13 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,16 +48,37 @@ func newSite(t testing.TB, change ...func(*demo.Options)) *site {
 	for _, f := range change {
 		f(&options)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	d, err := demo.Start(ctx, options)
-	require.NoError(t, err)
+	d := startOnFreshPorts(t, options)
 	t.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			t.Errorf("the site did not close: %v", err)
 		}
 	})
 	return &site{Demo: d, t: t}
+}
+
+// lastPort is the last port that a site was given. A port is used once, and lies
+// below those that the system chooses: the browser keeps the worker and the
+// storage of an origin, and another test's site would find them there.
+var lastPort atomic.Int32
+
+func init() { lastPort.Store(10_000 + rand.Int32N(10_000)) }
+
+func startOnFreshPorts(t testing.TB, options demo.Options) *demo.Demo {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		for _, addr := range []*string{&options.App, &options.Vault, &options.Auth, &options.API} {
+			*addr = fmt.Sprint("127.0.0.1:", lastPort.Add(1))
+		}
+		d, err := demo.Start(ctx, options)
+		if taken := (*demo.PortError)(nil); errors.As(err, &taken) {
+			continue // another program has it
+		}
+		require.NoError(t, err)
+		return d
+	}
 }
 
 // noPolicy serves without the demonstration's Content-Security-Policy: the test

@@ -10,7 +10,7 @@ var droppedHeaders = []string{
 	"host", "origin", "referer", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
 	"content-length", "expect", "date", "dnt", "via", "accept-charset", "accept-encoding",
 	"access-control-request-headers", "access-control-request-method", "access-control-request-private-network",
-	"x-http-method", "x-http-method-override", "x-method-override",
+	"x-http-method", "x-http-method-override", "x-method-override", "x-original-url", "x-rewrite-url",
 }
 
 // callerHeaders returns the app's headers that may go out.
