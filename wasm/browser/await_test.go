@@ -52,7 +52,7 @@ func TestAwait(t *testing.T) {
 		"fulfilled":                {settled(t, "resolve", "value"), nil},
 		"rejected with an error":   {settled(t, "reject", newError(t, "RangeError", "too far")), &browser.Error{Name: "RangeError", Message: "too far"}},
 		"rejected with a text":     {settled(t, "reject", "just a text"), &browser.Error{Message: "just a text"}},
-		"rejected with nothing":    {settled(t, "reject", js.Undefined()), &browser.Error{Message: "<undefined>"}},
+		"rejected with nothing":    {settled(t, "reject", js.Undefined()), &browser.Error{Message: "a thrown value without a text"}},
 		"rejected with any object": {settled(t, "reject", map[string]any{"name": 7}), &browser.Error{}},
 	}
 	for name, test := range tests {

@@ -34,7 +34,7 @@ const (
 	TypeFunction = js.TypeFunction
 )
 
-// errMisuse is a panic of syscall/js that carried no error.
+// errMisuse is a wrong use that syscall/js has no words for.
 var errMisuse = errors.New("js: a JavaScript value was used in a way that its type does not allow")
 
 // try turns a panic of operation into an error.
@@ -44,6 +44,8 @@ func try[T any](operation func() T) (result T, err error) {
 		case nil:
 		case error:
 			err = thrown
+		case string:
+			err = errors.New(thrown)
 		default:
 			err = errMisuse
 		}
