@@ -49,6 +49,30 @@ func sharedCluster(o *demo.Options) {
 	})
 }
 
+// TestAnswersOfTheServerItselfDoNotMoveTheVault frames, before the vault, answers of
+// its origin that no handler has made: Chromium keeps for a whole page what the first
+// document of an origin said about Origin-Agent-Cluster.
+func TestAnswersOfTheServerItselfDoNotMoveTheVault(t *testing.T) {
+	ownProcesses := func(s *site, path string) int {
+		p := s.open("/e2e/plain.html")
+		defer p.stop()
+		eval[any](p, `
+			const load = (src) => new Promise((resolve) => {
+				const frame = document.createElement('iframe');
+				frame.onload = resolve;
+				frame.src = src;
+				document.body.append(frame);
+			});
+			await load(`+js(s.VaultURL+path)+`);
+			await load(`+js(s.VaultURL+"/proxy.html")+`);`)
+		return len(targets(t, "iframe", s.VaultURL+"/proxy.html"))
+	}
+	s := newHostileSite(t)
+	assert.Equal(t, 1, ownProcesses(s, "/%zz"), "after a path that the server cannot read")
+	assert.Equal(t, 1, ownProcesses(s, "/"+strings.Repeat("a", 1_200_000)), "after a head that is too large")
+	assert.Zero(t, ownProcesses(newHostileSite(t, sharedCluster), "/nothing"), "control: without the header")
+}
+
 // TestPageCannotReachIntoTheVaultsFrame tries every way from the page's objects to the
 // frame's. Both set document.domain, the vault as if it had been talked into it. The
 // control is the same without Origin-Agent-Cluster: the page reads the vault's memory.

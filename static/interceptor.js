@@ -14,7 +14,7 @@
  * named by its epoch, a Web Lock that the worker holds: pages queue on it, and
  * learn by it at once that this life's requests have nobody to answer to.
  */
-const { protocol, build, wasm, integrity, table, origins, timeout } = __TOKENVAULT_CONFIG__;
+const { protocol, build, policy, wasm, integrity, table, origins, timeout } = __TOKENVAULT_CONFIG__;
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 
@@ -424,6 +424,9 @@ worker.addEventListener('message', (event) => {
   switch (event.data.type) {
     case 'claim': // a page after a hard reload, which no activation will claim
       event.waitUntil(worker.clients.claim());
+      break;
+    case 'policy': // a page that asks what is routed here before it makes requests
+      event.ports[0]?.postMessage(policy);
       break;
     case 'hello': // a page with a frame: its port is made before it is needed
       event.waitUntil(epochHeld.then(() => linkTo(client)));
