@@ -399,22 +399,27 @@ async function takeControl(path, options) {
   }
   /** @type {unknown} Why there is no newer worker. */
   let cause;
-  let updated = false;
+  /** The worker that has answered with another policy. @type {ServiceWorker | null} */
+  let outdated = null;
   for (const end = performance.now() + handshakeTimeout; performance.now() < end; ) {
     const changed = new Promise((resolve) => {
       container.addEventListener('controllerchange', resolve, { once: true });
     });
     const { controller } = container;
-    if (controller) {
-      if ((await policyOf(controller)) === policy) return;
-      if (!updated) registration.update().catch((error) => (cause = error));
-      updated = true;
-    } else {
+    if (!controller) {
       // After a hard reload the page has no controller and no activation will
       // come that claims it: ask for it.
       const { active } = await container.ready;
       active?.postMessage({ tokenvault: protocol, type: 'claim' });
+    } else if (controller !== outdated) {
+      const answer = await policyOf(controller);
+      if (answer === policy) return;
+      if (answer !== undefined) outdated = controller;
+      registration.update().catch((error) => (cause = error));
     }
+    // The question may have started the outdated worker, which Chromium then
+    // waits for, unless the new one asks again to take its place.
+    registration.waiting?.postMessage({ tokenvault: protocol, type: 'replace' });
     await Promise.race([changed, wait(workerPatience)]);
   }
   throw new TokenVaultError(

@@ -428,6 +428,9 @@ worker.addEventListener('message', (event) => {
     case 'policy': // a page that asks what is routed here before it makes requests
       event.ports[0]?.postMessage(policy);
       break;
+    case 'replace': // a page that has an outdated worker, while this one waits
+      if (ownWorker) event.waitUntil(worker.skipWaiting());
+      break;
     case 'hello': // a page with a frame: its port is made before it is needed
       event.waitUntil(epochHeld.then(() => linkTo(client)));
       break;
