@@ -184,7 +184,7 @@ func TestUserInfoUsesTheClientThatIsSignedIn(t *testing.T) {
 
 	// Its retry renews that client's token, not the first one's.
 	id, _ := frame.start(t.Context(), info)
-	require.Equal(t, Await, frame.Head(id, 401, "", info.url, invalidToken, true).Action)
+	require.Equal(t, Await, frame.Head(id, Response{Status: 401, Headers: invalidToken}).Action)
 	require.Equal(t, accessToken(2), bearer(frame.Settle(t.Context(), id, nil)))
 }
 
@@ -193,7 +193,7 @@ func TestRequestsThatAreOverFail(t *testing.T) {
 	frame := newOrigin(t).open()
 	frame.signIn(t)
 	require.Equal(t, Fail, frame.Settle(t.Context(), 99, nil).Action)
-	require.Equal(t, Fail, frame.Head(99, 200, "", apiURL, nil, true).Action)
+	require.Equal(t, Fail, frame.Head(99, Response{Status: 200}).Action)
 	require.Empty(t, frame.Chunk(99, []byte("x"), true))
 	id, answer := frame.start(t.Context(), request{url: apiURL})
 	require.Equal(t, Send, answer.Action)
@@ -201,10 +201,10 @@ func TestRequestsThatAreOverFail(t *testing.T) {
 	require.Empty(t, frame.Chunk(id, []byte("x"), false), "no head yet")
 	frame.End(id)
 	frame.End(id)
-	require.Equal(t, Fail, frame.Head(id, 200, "", apiURL, nil, true).Action)
+	require.Equal(t, Fail, frame.Head(id, Response{Status: 200}).Action)
 
 	require.Equal(t, Await, frame.Begin(101, targetOf(endURL), request{url: endURL}.pairs()).Action)
-	require.Equal(t, Fail, frame.Head(101, 401, "", endURL, invalidToken, true).Action, "nothing was sent yet")
+	require.Equal(t, Fail, frame.Head(101, Response{Status: 401, Headers: invalidToken}).Action, "nothing was sent yet")
 	frame.End(101)
 
 	frame.Begin(100, targetOf(apiURL), request{url: apiURL}.pairs())

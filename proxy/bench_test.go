@@ -33,7 +33,7 @@ func BenchmarkExchange(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		frame.Begin(1, target, pairs)
-		frame.Head(1, 200, "OK", apiURL, headers, true)
+		frame.Head(1, Response{Status: 200, StatusText: "OK", Headers: headers})
 		frame.Chunk(1, body, true)
 		frame.End(1)
 	}

@@ -201,9 +201,9 @@ func TestEndSessionHint(t *testing.T) {
 			require.Equal(t, Send, answer.Action)
 			require.Equal(t, endURL+tt.want, answer.URL)
 			require.Empty(t, header(answer.Headers, "authorization"))
-			answer = frame.Head(id, 200, "", answer.URL, nil, true)
+			answer = frame.Head(id, Response{Status: 200})
 			require.Equal(t, Deliver, answer.Action)
-			require.Equal(t, endURL+tt.query, answer.URL, "the app sees the URL that it wrote")
+			require.Empty(t, answer.URL, "the app sees the URL that it wrote")
 		})
 	}
 }
@@ -225,7 +225,7 @@ func TestEndSessionHidesTheHint(t *testing.T) {
 	id, answer := frame.start(t.Context(), request{url: endURL + "?client_id=spa2"})
 	require.Contains(t, answer.URL, idToken(1))
 	frame.call(t.Context(), protocol.CallRemove, "other")
-	answer = frame.Head(id, 200, "", answer.URL, []string{"x-echo", idToken(1), "content-type", "text/html"}, true)
+	answer = frame.Head(id, Response{Status: 200, Headers: []string{"x-echo", idToken(1), "content-type", "text/html"}})
 	require.Equal(t, "REDACTED", header(answer.Headers, "x-echo"))
 	require.Equal(t, "<REDACTED>", string(frame.Chunk(id, []byte("<"+idToken(1)+">"), true)))
 }

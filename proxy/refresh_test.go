@@ -417,7 +417,7 @@ func TestClockJumps(t *testing.T) {
 		origin.advance(-24 * time.Hour)
 		id, answer := frame.start(t.Context(), request{url: apiURL})
 		require.Equal(t, accessToken(1), bearer(answer))
-		require.Equal(t, Await, frame.Head(id, 401, "", apiURL, invalidToken, true).Action)
+		require.Equal(t, Await, frame.Head(id, Response{Status: 401, Headers: invalidToken}).Action)
 		require.Equal(t, accessToken(2), bearer(frame.Settle(t.Context(), id, nil)))
 		frame.signIn(t)
 		require.Greater(t, origin.stored(t, "main").generation, first, "generations never go back")

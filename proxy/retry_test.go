@@ -14,24 +14,22 @@ var invalidToken = []string{"www-authenticate", `Bearer realm="api", error="inva
 func TestWhenAResponseIsRetried(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name       string
-		status     int
-		headers    []string
-		resendable bool
-		want       Action
+		name    string
+		status  int
+		headers []string
+		want    Action
 	}{
-		{"invalid_token", 401, invalidToken, true, Await},
-		{"invalid_token without quotes", 401, []string{"WWW-Authenticate", "Bearer error=invalid_token"}, true, Await},
-		{"invalid_token in other letters", 401, []string{"www-authenticate", `BEARER ERROR="INVALID_TOKEN"`}, true, Await},
-		{"a body that cannot be sent again", 401, invalidToken, false, Deliver},
-		{"no challenge", 401, nil, true, Deliver},
-		{"a challenge without a reason", 401, []string{"www-authenticate", "Bearer"}, true, Deliver},
-		{"insufficient_scope", 401, []string{"www-authenticate", `Bearer error="insufficient_scope"`}, true, Deliver},
-		{"invalid_request", 401, []string{"www-authenticate", `Bearer error="invalid_request", error_description="no invalid_token"`}, true, Deliver},
-		{"Basic", 401, []string{"www-authenticate", "Basic"}, true, Deliver},
-		{"403", 403, invalidToken, true, Deliver},
-		{"400", 400, invalidToken, true, Deliver},
-		{"200", 200, invalidToken, true, Deliver},
+		{"invalid_token", 401, invalidToken, Await},
+		{"invalid_token without quotes", 401, []string{"WWW-Authenticate", "Bearer error=invalid_token"}, Await},
+		{"invalid_token in other letters", 401, []string{"www-authenticate", `BEARER ERROR="INVALID_TOKEN"`}, Await},
+		{"no challenge", 401, nil, Deliver},
+		{"a challenge without a reason", 401, []string{"www-authenticate", "Bearer"}, Deliver},
+		{"insufficient_scope", 401, []string{"www-authenticate", `Bearer error="insufficient_scope"`}, Deliver},
+		{"invalid_request", 401, []string{"www-authenticate", `Bearer error="invalid_request", error_description="no invalid_token"`}, Deliver},
+		{"Basic", 401, []string{"www-authenticate", "Basic"}, Deliver},
+		{"403", 403, invalidToken, Deliver},
+		{"400", 400, invalidToken, Deliver},
+		{"200", 200, invalidToken, Deliver},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -40,7 +38,7 @@ func TestWhenAResponseIsRetried(t *testing.T) {
 			frame := origin.open()
 			frame.signIn(t)
 			id, _ := frame.start(t.Context(), request{url: apiURL})
-			answer := frame.Head(id, tt.status, "", apiURL, tt.headers, tt.resendable)
+			answer := frame.Head(id, Response{Status: tt.status, Headers: tt.headers})
 			require.Equal(t, tt.want, answer.Action)
 			require.Zero(t, origin.server.refreshes())
 			if tt.want == Deliver {
@@ -57,10 +55,10 @@ func TestARetryIsMadeOnce(t *testing.T) {
 	frame.signIn(t)
 	id, answer := frame.start(t.Context(), request{url: apiURL, headers: "x-a\n1\n"})
 	require.Equal(t, accessToken(1), bearer(answer))
-	require.Equal(t, Await, frame.Head(id, 401, "", apiURL, invalidToken, true).Action)
+	require.Equal(t, Await, frame.Head(id, Response{Status: 401, Headers: invalidToken}).Action)
 	answer = frame.Settle(t.Context(), id, nil)
 	require.Equal(t, []string{"x-a", "1", "authorization", "Bearer " + accessToken(2)}, answer.Headers)
-	answer = frame.Head(id, 401, "", apiURL, invalidToken, true)
+	answer = frame.Head(id, Response{Status: 401, Headers: invalidToken})
 	require.Equal(t, Deliver, answer.Action, "the second 401 is the app's")
 	require.Equal(t, 401, answer.Status)
 	require.Equal(t, 1, origin.server.refreshes())
@@ -74,7 +72,7 @@ func TestARetryUsesWhatAnotherRequestHasRenewed(t *testing.T) {
 	first, _ := frame.start(t.Context(), request{url: apiURL})
 	second, _ := frame.start(t.Context(), request{url: apiURL})
 	for _, id := range []uint32{first, second} {
-		require.Equal(t, Await, frame.Head(id, 401, "", apiURL, invalidToken, true).Action)
+		require.Equal(t, Await, frame.Head(id, Response{Status: 401, Headers: invalidToken}).Action)
 		require.Equal(t, accessToken(2), bearer(frame.Settle(t.Context(), id, nil)))
 	}
 	require.Equal(t, 1, origin.server.refreshes())
@@ -115,7 +113,7 @@ func TestARetryThatHasNoToken(t *testing.T) {
 			if tt.name != "no refresh token" {
 				tt.prepare(t, origin, frame)
 			}
-			require.Equal(t, Await, frame.Head(id, 401, "", apiURL, invalidToken, true).Action)
+			require.Equal(t, Await, frame.Head(id, Response{Status: 401, Headers: invalidToken}).Action)
 			requireRefusal(t, frame.Settle(t.Context(), id, nil), tt.status, tt.code)
 		})
 	}
@@ -132,7 +130,7 @@ func TestARetryAfterANewSignInDoesNotRefresh(t *testing.T) {
 	frame.call(t.Context(), protocol.CallRemove, "main")
 	origin.advance(time.Minute)
 	frame.signIn(t)
-	require.Equal(t, Await, frame.Head(id, 401, "", apiURL, invalidToken, true).Action)
+	require.Equal(t, Await, frame.Head(id, Response{Status: 401, Headers: invalidToken}).Action)
 	require.Equal(t, accessToken(2), bearer(frame.Settle(t.Context(), id, nil)))
 	require.Zero(t, origin.server.refreshes())
 }

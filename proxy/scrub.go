@@ -20,16 +20,30 @@ const minSecret = 8
 type scrubber struct {
 	secrets []string
 	starts  [256]bool // bytes a match can begin with
-	tail    []byte    // the beginning of a possible match
+	// Any spelling of any secret begins with at least window bytes that are all
+	// among these.
+	members [256]bool
+	window  int
+	tail    []byte // the beginning of a possible match
 	out     []byte
 }
 
+// escapeBytes are what a spelling may have beside those of the secret.
+const escapeBytes = `%\&#xXu;0123456789abcdefABCDEF`
+
 func newScrubber(secrets []string) *scrubber {
-	s := &scrubber{}
+	s := &scrubber{window: maxWindow}
 	s.starts['%'], s.starts['\\'], s.starts['&'] = true, true, true
+	for i := range len(escapeBytes) {
+		s.members[escapeBytes[i]] = true
+	}
 	s.hide(secrets)
 	return s
 }
+
+// maxWindow bounds the bytes of a secret that are members: the more of them
+// there are, the less they tell a token from other text.
+const maxWindow = 24
 
 // hide adds secrets, from the next byte on: a stream may outlive the token that
 // it was asked for with.
@@ -40,6 +54,10 @@ func (s *scrubber) hide(secrets []string) {
 		}
 		s.secrets = append(s.secrets, secret)
 		s.starts[secret[0]] = true
+		for i := range min(len(secret), maxWindow) {
+			s.members[secret[i]] = true
+		}
+		s.window = min(s.window, len(secret))
 	}
 }
 
@@ -52,8 +70,9 @@ func contains(list []string, item string) bool {
 	return false
 }
 
-// write takes the next chunk and returns the bytes that are safe to pass on.
-// They are valid until the next write. After the last chunk nothing is held.
+// write takes the next chunk and returns the bytes that are safe to pass on:
+// the chunk's own, as far as they go, if none of them had to be replaced. They
+// are valid until the next write. After the last chunk nothing is held.
 func (s *scrubber) write(chunk []byte, last bool) []byte {
 	buf := chunk
 	if len(s.tail) > 0 {
@@ -61,31 +80,52 @@ func (s *scrubber) write(chunk []byte, last bool) []byte {
 		s.tail = nil
 	}
 	out := s.out[:0]
-	from := 0
-	for at := 0; at < len(buf); {
-		if !s.starts[buf[at]] {
-			at++
-			continue
-		}
+	from, end := 0, len(buf)
+	for at := s.next(buf, 0); at < len(buf); {
 		length, partial := s.match(buf[at:])
-		switch {
-		case partial && !last:
-			out = append(out, buf[from:at]...)
+		if partial && !last {
 			s.tail = append([]byte(nil), buf[at:]...)
-			s.out = out
-			return out
-		case length > 0:
+			end = at
+			break
+		}
+		if length > 0 {
 			out = append(out, buf[from:at]...)
 			out = append(out, secret.Redacted...)
 			at += length
 			from = at
-		default:
+		} else {
 			at++
 		}
+		at = s.next(buf, at)
 	}
-	out = append(out, buf[from:]...)
-	s.out = out
-	return out
+	if from == 0 {
+		return buf[:end]
+	}
+	s.out = append(out, buf[from:end]...)
+	return s.out
+}
+
+// next returns where, from at on, a match may begin next; len(buf) for nowhere.
+// Most bytes of a text are never looked at: in a window of bytes with one that is
+// no member, no match begins at that one or before it.
+func (s *scrubber) next(buf []byte, at int) int {
+	known := at // up to here all are members
+	for at < len(buf) {
+		end := min(at+s.window, len(buf))
+		i := end - 1
+		for i >= known && s.members[buf[i]] {
+			i--
+		}
+		switch {
+		case i >= known:
+			at, known = i+1, i+1
+		case s.starts[buf[at]]:
+			return at
+		default:
+			at, known = at+1, end
+		}
+	}
+	return at
 }
 
 // text scrubs a whole string.
