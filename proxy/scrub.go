@@ -1,6 +1,9 @@
 package proxy
 
-import "tokenvault/internal/secret"
+import (
+	"tokenvault/internal/hex"
+	"tokenvault/internal/secret"
+)
 
 // minSecret is the length below which a token is not searched for: a shorter
 // one would also be found where it is not meant. No server issues such tokens.
@@ -167,7 +170,7 @@ func hexEscape(buf []byte, skip, digits int) (char byte, width int, more bool) {
 		if i >= len(buf) {
 			return 0, 0, true
 		}
-		digit, ok := hexDigit(buf[i])
+		digit, ok := hex.Digit(buf[i])
 		if !ok {
 			return 0, 0, false
 		}
@@ -198,7 +201,7 @@ func characterReference(buf []byte) (char byte, width int, more bool) {
 		if at >= len(buf) {
 			return 0, 0, true
 		}
-		digit, ok := hexDigit(buf[at])
+		digit, ok := hex.Digit(buf[at])
 		if ok && int(digit) < base {
 			value = value*base + int(digit)
 			continue
