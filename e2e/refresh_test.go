@@ -175,6 +175,17 @@ func untilExpired(p *tab) {
 	p.until(`Date.now() > window.expiresAt`)
 }
 
+// deathsOfTokens are the ways in which access tokens end while a page is open: the
+// vault knows it beforehand, or the API says so. end returns when they have.
+var deathsOfTokens = []struct {
+	name string
+	ttl  time.Duration // for newSite
+	end  func(*site, *tab)
+}{
+	{"expired by the clock", 3 * time.Second, func(_ *site, p *tab) { untilExpired(p) }},
+	{"refused by the API", time.Minute, func(s *site, _ *tab) { s.IDP.ExpireAccess() }},
+}
+
 func TestRefusedRefreshEndsTheSession(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -208,14 +219,7 @@ func TestRefusedRefreshEndsTheSession(t *testing.T) {
 }
 
 func TestDeadTokenWithoutARefreshTokenAsksForASignIn(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		ttl  time.Duration
-		end  func(*site, *tab)
-	}{
-		{"expired by the clock", 3 * time.Second, func(_ *site, p *tab) { untilExpired(p) }},
-		{"refused by the API", time.Minute, func(s *site, _ *tab) { s.IDP.ExpireAccess() }},
-	} {
+	for _, tc := range deathsOfTokens {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t, func(o *demo.Options) { o.AccessTTL = tc.ttl })
 			s.IDP.SetFaults(devidp.Fault{Endpoint: devidp.EndpointCode, Kind: devidp.FaultOmitRefresh})

@@ -36,9 +36,7 @@ func TestWhenAResponseIsRetried(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			origin := newOrigin(t)
-			frame := origin.open()
-			frame.signIn(t)
+			origin, frame := signedIn(t)
 			id, _ := frame.start(t.Context(), request{url: apiURL})
 			answer := frame.Head(id, tt.status, "", apiURL, tt.headers, tt.resendable)
 			require.Equal(t, tt.want, answer.Action)
@@ -52,9 +50,7 @@ func TestWhenAResponseIsRetried(t *testing.T) {
 
 func TestARetryIsMadeOnce(t *testing.T) {
 	t.Parallel()
-	origin := newOrigin(t)
-	frame := origin.open()
-	frame.signIn(t)
+	origin, frame := signedIn(t)
 	id, answer := frame.start(t.Context(), request{url: apiURL, headers: "x-a\n1\n"})
 	require.Equal(t, accessToken(1), bearer(answer))
 	require.Equal(t, Await, frame.Head(id, 401, "", apiURL, invalidToken, true).Action)
@@ -68,9 +64,7 @@ func TestARetryIsMadeOnce(t *testing.T) {
 
 func TestARetryUsesWhatAnotherRequestHasRenewed(t *testing.T) {
 	t.Parallel()
-	origin := newOrigin(t)
-	frame := origin.open()
-	frame.signIn(t)
+	origin, frame := signedIn(t)
 	first, _ := frame.start(t.Context(), request{url: apiURL})
 	second, _ := frame.start(t.Context(), request{url: apiURL})
 	for _, id := range []uint32{first, second} {
@@ -105,9 +99,7 @@ func TestARetryThatHasNoToken(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			origin := newOrigin(t)
-			frame := origin.open()
-			frame.signIn(t)
+			origin, frame := signedIn(t)
 			if tt.name == "no refresh token" {
 				tt.prepare(t, origin, frame)
 			}
@@ -125,9 +117,7 @@ func TestARetryThatHasNoToken(t *testing.T) {
 // left the store.
 func TestARetryAfterANewSignInDoesNotRefresh(t *testing.T) {
 	t.Parallel()
-	origin := newOrigin(t)
-	frame := origin.open()
-	frame.signIn(t)
+	origin, frame := signedIn(t)
 	id, _ := frame.start(t.Context(), request{url: apiURL})
 	frame.call(t.Context(), protocol.CallRemove, "main")
 	origin.advance(time.Minute)

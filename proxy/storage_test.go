@@ -39,9 +39,7 @@ func TestStorageFailures(t *testing.T) {
 	})
 	t.Run("a refresh that cannot be stored is told, and the token at hand is used while it is good", func(t *testing.T) {
 		t.Parallel()
-		origin := newOrigin(t)
-		frame := origin.open()
-		frame.signIn(t)
+		origin, frame := signedIn(t)
 		frame.get(t.Context())
 		origin.store.fail(nil, errDisk, nil)
 		origin.advance(time.Hour - 20*time.Second)
@@ -53,9 +51,7 @@ func TestStorageFailures(t *testing.T) {
 	})
 	t.Run("a sign-out that cannot be stored is told", func(t *testing.T) {
 		t.Parallel()
-		origin := newOrigin(t)
-		frame := origin.open()
-		frame.signIn(t)
+		origin, frame := signedIn(t)
 		origin.store.fail(nil, nil, errDisk)
 		for _, operation := range []string{protocol.CallLogout, protocol.CallRemove} {
 			require.Equal(t, []string{"error", "storage_failed"}, frame.call(t.Context(), operation, "main")[:2])
@@ -121,9 +117,7 @@ func TestSignOutOfAnUnreadableRecordReachesEveryFrame(t *testing.T) {
 func TestAWriteLockThatIsNotGiven(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		origin := newOrigin(t)
-		frame := origin.open()
-		frame.signIn(t)
+		origin, frame := signedIn(t)
 		unlock, err := origin.locks.Lock(t.Context(), writeLock("main"), Exclusive)
 		require.NoError(t, err)
 		began := time.Now()
