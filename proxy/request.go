@@ -293,9 +293,11 @@ func (p *Proxy) retry(ctx context.Context, ex *exchange, _ []byte) Answer {
 		return failure(client.Name, errNotSignedIn)
 	case current.generation == ex.used.generation || !current.alive(p.clock()):
 		if current.refresh.IsZero() {
-			return failure(client.Name, errSessionExpired)
+			current, err = p.giveUp(client, ex.used)
+		} else {
+			current, err = p.renew(ctx, client, current)
 		}
-		if current, err = p.renew(ctx, client, current); err != nil {
+		if err != nil {
 			if errors.Is(err, ErrNetwork) {
 				err = errRefreshFailed
 			}
