@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/target"
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -24,14 +22,6 @@ func (s *site) frameOf(p *tab) (*tab, bool) {
 	}
 	require.Len(s.t, frames, 1)
 	return s.attach(p, frames[0]), true
-}
-
-func (s *site) attach(p *tab, info *target.Info) *tab {
-	ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithTargetID(info.TargetID))
-	s.t.Cleanup(cancel)
-	// The first use attaches, so it may not have a context that ends early.
-	require.NoError(s.t, chromedp.Do(ctx))
-	return &tab{ctx: ctx, t: s.t, stop: cancel}
 }
 
 // programRuns is true in a vault whose program has started.

@@ -204,13 +204,13 @@ func TestForgedFetchMessagesAreRefused(t *testing.T) {
 		code   string
 	}
 	var (
-		honest    = want{"head", 200, ""}
-		invalid   = want{"head", 400, "invalid_request"}
-		method    = want{"head", 403, "method_not_allowed"}
-		badURL    = want{"head", 400, "url_refused"}
-		failed    = want{"fail", 0, ""}
-		bypassed  = want{"bypass", 0, ""}
-		nothing   = want{"nothing", 0, ""}
+		honest   = want{"head", 200, ""}
+		invalid  = want{"head", 400, "invalid_request"}
+		method   = want{"head", 403, "method_not_allowed"}
+		badURL   = want{"head", 400, "url_refused"}
+		failed   = want{"fail", 0, ""}
+		bypassed = want{"bypass", 0, ""}
+		nothing  = want{"nothing", 0, ""}
 	)
 	for _, row := range []struct {
 		name, change string

@@ -87,6 +87,7 @@ func TestReflectedTokensAreScrubbed(t *testing.T) {
 			for _, text := range []string{got.String(), fmt.Sprint(forged)} {
 				assert.Empty(t, s.found(text))
 				assert.Empty(t, s.found(unescaped(t, text)))
+				assert.Empty(t, s.foundInAnyCase(text), "browsers write the names of headers in lower case")
 			}
 			if !strings.Contains(row.url, "as=redirect") { // the page's URL is the one it asked for
 				assert.Contains(t, got.String(), "REDACTED", "it was there")

@@ -55,8 +55,7 @@ func TestBeginRefusesURLsThatAreNotPlain(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			frame := newOrigin(t).open()
-			frame.signIn(t)
+			_, frame := signedIn(t)
 			_, err := frame.sessions.load(t.Context(), "main")
 			require.NoError(t, err)
 			answer := frame.Begin(1, tt.target, request{url: tt.url}.pairs())
@@ -150,8 +149,7 @@ func TestAttach(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			frame := newOrigin(t).open()
-			frame.signIn(t)
+			_, frame := signedIn(t)
 			for _, warm := range []bool{false, true} {
 				answer := frame.do(t.Context(), request{url: apiURL, headers: tt.headers})
 				require.Equal(t, Send, answer.Action, "warm %t", warm)
@@ -164,8 +162,7 @@ func TestAttach(t *testing.T) {
 
 func TestEachClientGetsItsOwnToken(t *testing.T) {
 	t.Parallel()
-	frame := newOrigin(t).open()
-	frame.signIn(t)
+	_, frame := signedIn(t)
 	second := request{url: "https://api.example.com/v2/items"}
 	requireRefusal(t, frame.do(t.Context(), second), 400, protocol.CodeNotSignedIn)
 	answer := frame.post(t.Context(), tokenURL, strings.Replace(signInForm, "client_id=spa", "client_id=spa2", 1))
@@ -190,8 +187,7 @@ func TestUserInfoUsesTheClientThatIsSignedIn(t *testing.T) {
 
 func TestRequestsThatAreOverFail(t *testing.T) {
 	t.Parallel()
-	frame := newOrigin(t).open()
-	frame.signIn(t)
+	_, frame := signedIn(t)
 	require.Equal(t, Fail, frame.Settle(t.Context(), 99, nil).Action)
 	require.Equal(t, Fail, frame.Head(99, Response{Status: 200}).Action)
 	require.Empty(t, frame.Chunk(99, []byte("x"), true))

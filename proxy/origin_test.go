@@ -538,6 +538,32 @@ func (f *frame) signInAs(t testing.TB, id string) {
 	require.Equal(t, 200, answer.Status, "%s", answer.Body)
 }
 
+// signedIn is an origin with one frame, in which the first client is signed in.
+func signedIn(t testing.TB) (*origin, *frame) {
+	t.Helper()
+	origin := newOrigin(t)
+	frame := origin.open()
+	frame.signIn(t)
+	return origin, frame
+}
+
+// expired is signedIn two hours ago, for tokens that live one.
+func expired(t testing.TB) (*origin, *frame) {
+	t.Helper()
+	origin, frame := signedIn(t)
+	origin.advance(2 * time.Hour)
+	return origin, frame
+}
+
+// aboutToExpire is signedIn so long ago that the token is to be renewed, and still
+// good for twenty seconds.
+func aboutToExpire(t testing.TB) (*origin, *frame) {
+	t.Helper()
+	origin, frame := signedIn(t)
+	origin.advance(time.Hour - 20*time.Second)
+	return origin, frame
+}
+
 // bearer returns the token that a Send carries, "" for any other answer.
 func bearer(answer Answer) string {
 	if answer.Action != Send {

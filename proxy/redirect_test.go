@@ -57,8 +57,7 @@ func TestRedirectToAnotherListedOriginGetsItsToken(t *testing.T) {
 // Two origins that redirect to each other end with what the second says.
 func TestRedirectIsTakenUpOnce(t *testing.T) {
 	t.Parallel()
-	frame := newOrigin(t).open()
-	frame.signIn(t)
+	_, frame := signedIn(t)
 	frame.signInAs(t, "spa2")
 	id, _ := frame.start(t.Context(), request{url: apiURL})
 	answer := frame.Head(id, Response{Status: 200, Redirected: targetOf("https://files.example.com/v2/a")})

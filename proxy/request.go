@@ -350,9 +350,11 @@ func (p *Proxy) retry(ctx context.Context, ex *exchange, _ []byte) Answer {
 		return failure(client.Name, errNotSignedIn)
 	case current.generation == ex.used.generation || !current.alive(p.clock()):
 		if current.refresh.IsZero() {
-			return failure(client.Name, errSessionExpired)
+			current, err = p.giveUp(client, ex.used)
+		} else {
+			current, err = p.renew(ctx, client, current)
 		}
-		if current, err = p.renew(ctx, client, current); err != nil {
+		if err != nil {
 			if errors.Is(err, ErrNetwork) {
 				err = errRefreshFailed
 			}
@@ -398,8 +400,8 @@ func (p *Proxy) get(id uint32) *exchange {
 // scrubHeaders scrubs the values, and the names too: both can echo.
 func scrubHeaders(scrub *scrubber, headers []string) []string {
 	out := make([]string, len(headers))
-	for i, text := range headers {
-		out[i] = scrub.text(text)
+	for i := 0; i+1 < len(headers); i += 2 {
+		out[i], out[i+1] = scrub.name(headers[i]), scrub.text(headers[i+1])
 	}
 	return out
 }

@@ -1,6 +1,9 @@
 package proxy
 
-import "tokenvault/internal/secret"
+import (
+	"tokenvault/internal/hex"
+	"tokenvault/internal/secret"
+)
 
 // minSecret is the length below which a token is not searched for: a shorter
 // one would also be found where it is not meant. No server issues such tokens.
@@ -19,6 +22,7 @@ const minSecret = 8
 // still grow wait for the next chunk, so a slow stream stays a stream.
 type scrubber struct {
 	secrets []string
+	fold    bool      // a letter is also found in its other case
 	starts  [256]bool // bytes a match can begin with
 	// Any spelling of any secret begins with at least window bytes that are all
 	// among these.
@@ -133,11 +137,37 @@ func (s *scrubber) text(text string) string {
 	return string(s.write([]byte(text), true))
 }
 
+// name scrubs the name of a header. Browsers and HTTP/2 write names in lower case,
+// so a token is found there in any case: who knows its letters and not their case
+// has little left to guess.
+func (s *scrubber) name(text string) string {
+	folded := scrubber{secrets: s.secrets, fold: true}
+	for c, is := range s.starts {
+		if is {
+			folded.starts[c], folded.starts[otherCase(byte(c))] = true, true
+		}
+	}
+	return folded.text(text)
+}
+
+// otherCase returns an ASCII letter in its other case, and any other byte as it is.
+func otherCase(c byte) byte {
+	if 'a' <= c|0x20 && c|0x20 <= 'z' {
+		return c ^ 0x20
+	}
+	return c
+}
+
+// is reports whether c counts as the byte of a secret.
+func (s *scrubber) is(c, secret byte) bool {
+	return c == secret || s.fold && otherCase(c) == secret
+}
+
 // match returns the length of the longest secret that stands at the beginning
 // of buf, and whether a secret might stand there once more bytes have come.
 func (s *scrubber) match(buf []byte) (length int, partial bool) {
 	for _, secret := range s.secrets {
-		end, more := spell(buf, 0, secret)
+		end, more := s.spell(buf, 0, secret)
 		length = max(length, end)
 		partial = partial || more
 	}
@@ -146,24 +176,24 @@ func (s *scrubber) match(buf []byte) (length int, partial bool) {
 
 // spell returns where the spelling of the secret that goes on at buf[at] ends, 0
 // when it does not; more is true when buf ends before that is decided.
-func spell(buf []byte, at int, secret string) (end int, more bool) {
+func (s *scrubber) spell(buf []byte, at int, secret string) (end int, more bool) {
 	for i := 0; i < len(secret); i++ {
 		if at >= len(buf) {
 			return 0, true
 		}
 		char, width, cut := unescapeAt(buf[at:])
-		escaped := width > 0 && char == secret[i]
+		escaped := width > 0 && s.is(char, secret[i])
 		switch {
-		case buf[at] == secret[i] && (escaped || cut):
+		case s.is(buf[at], secret[i]) && (escaped || cut):
 			// The secret has a "%" itself, which is followed by what may as well
 			// be its escape: both readings may lead on.
-			end, more = spell(buf, at+1, secret[i+1:])
+			end, more = s.spell(buf, at+1, secret[i+1:])
 			if escaped {
-				other, otherMore := spell(buf, at+width, secret[i+1:])
+				other, otherMore := s.spell(buf, at+width, secret[i+1:])
 				end, more = max(end, other), more || otherMore
 			}
 			return end, more || cut
-		case buf[at] == secret[i]:
+		case s.is(buf[at], secret[i]):
 			at++
 		case cut:
 			return 0, true
@@ -207,7 +237,7 @@ func hexEscape(buf []byte, skip, digits int) (char byte, width int, more bool) {
 		if i >= len(buf) {
 			return 0, 0, true
 		}
-		digit, ok := hexDigit(buf[i])
+		digit, ok := hex.Digit(buf[i])
 		if !ok {
 			return 0, 0, false
 		}
@@ -238,7 +268,7 @@ func characterReference(buf []byte) (char byte, width int, more bool) {
 		if at >= len(buf) {
 			return 0, 0, true
 		}
-		digit, ok := hexDigit(buf[at])
+		digit, ok := hex.Digit(buf[at])
 		if ok && int(digit) < base {
 			value = value*base + int(digit)
 			continue

@@ -16,8 +16,7 @@ var textBody = []string{"content-type", "text/plain"}
 
 func TestDeliverScrubsTheHead(t *testing.T) {
 	t.Parallel()
-	frame := newOrigin(t).open()
-	frame.signIn(t)
+	_, frame := signedIn(t)
 	id, _ := frame.start(t.Context(), request{url: apiURL})
 	token := accessToken(1)
 	answer := frame.Head(id, Response{Status: 418, StatusText: "I am " + token, Headers: []string{
@@ -31,8 +30,7 @@ func TestDeliverScrubsTheHead(t *testing.T) {
 
 func TestDeliverLeavesBinaryBodiesAlone(t *testing.T) {
 	t.Parallel()
-	frame := newOrigin(t).open()
-	frame.signIn(t)
+	_, frame := signedIn(t)
 	id, _ := frame.start(t.Context(), request{url: apiURL})
 	headers := []string{"content-type", "image/png", "content-length", "12"}
 	answer := frame.Head(id, Response{Status: 200, StatusText: "OK", Headers: headers})
@@ -47,8 +45,7 @@ func TestResponsesOfATokenEndpointAreNotDelivered(t *testing.T) {
 	for url, want := range map[string]Action{
 		tokenURL: Fail, tokenURL + "?x=1": Fail, tokenURL + "s": Deliver, "https://api.example.com/v1/other": Deliver,
 	} {
-		frame := newOrigin(t).open()
-		frame.signIn(t)
+		_, frame := signedIn(t)
 		id, _ := frame.start(t.Context(), request{method: "POST", url: apiURL})
 		require.Equal(t, want, frame.Head(id, Response{Status: 200, StatusText: "OK", Headers: textBody, Redirected: targetOf(url)}).Action, url)
 	}
@@ -86,9 +83,7 @@ func TestATokenIsHiddenUntilItExpires(t *testing.T) {
 		frame.Head(id, Response{Status: 200, StatusText: "OK", Headers: textBody})
 		return string(frame.Chunk(id, []byte(accessToken(1)), true))
 	}
-	origin := newOrigin(t)
-	frame := origin.open()
-	frame.signIn(t)
+	origin, frame := signedIn(t)
 	for range 40 {
 		require.Equal(t, []string{"ok"}, frame.call(t.Context(), protocol.CallRefresh, "main"))
 	}
@@ -119,8 +114,7 @@ func TestTheNumberOfHiddenTokensIsBounded(t *testing.T) {
 // Clients that redact differently do not get in each other's way.
 func TestEachClientHidesWhatItsConfigurationSays(t *testing.T) {
 	t.Parallel()
-	frame := newOrigin(t).open()
-	frame.signIn(t)
+	_, frame := signedIn(t)
 	answer := frame.post(t.Context(), tokenURL, strings.Replace(signInForm, "client_id=spa", "client_id=spa2", 1))
 	require.Contains(t, string(answer.Body), `"id_token":"REDACTED"`)
 	for _, url := range []string{apiURL, "https://api.example.com/v2/items"} {
@@ -136,8 +130,7 @@ func TestEachClientHidesWhatItsConfigurationSays(t *testing.T) {
 // A part of a text may be a part of a token, which no scrubber finds.
 func TestPartsOfTextsAreAskedForAsAWhole(t *testing.T) {
 	t.Parallel()
-	frame := newOrigin(t).open()
-	frame.signIn(t)
+	_, frame := signedIn(t)
 	part := func(contentType string) Response {
 		return Response{Status: 206, StatusText: "Partial Content", Headers: []string{"content-type", contentType}}
 	}
