@@ -76,6 +76,7 @@ func (b *stepBox) wait(r *http.Request, id string, n int64) {
 // apiSteps streams count= parts, and sends each only after the one before it was
 // acknowledged by a request to …/ack?n=. A client that gets to the end has got each
 // part as it was sent, whatever the time that took. The parts end with a line feed.
+// With head the first part waits for an acknowledgement too, of part 0: of the head.
 //
 //	as=sse (default)  events with the id n; a stream that is asked for with
 //	                  Last-Event-ID goes on behind it, and is 204 when there is no more
@@ -110,13 +111,18 @@ func (s *Server) apiSteps(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	id := r.PathValue("id")
-	end, ok := s.steps.begin(id, from)
+	acked := from
+	if r.URL.Query().Has("head") {
+		acked--
+	}
+	end, ok := s.steps.begin(id, acked)
 	if !ok {
 		writeError(w, http.StatusConflict, "conflict", "a stream of this id runs")
 		return
 	}
 	defer end()
 	w.Header().Set("Content-Type", types[as])
+	push(w, "")
 	for n := from + 1; n <= count; n++ {
 		s.steps.wait(r, id, n-1)
 		push(w, stepPart(as, n, count))

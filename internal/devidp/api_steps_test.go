@@ -52,6 +52,18 @@ func TestStepsWaitForTheirAcknowledgements(t *testing.T) {
 	}
 }
 
+func TestStepsHoldTheFirstPartBack(t *testing.T) {
+	rg := newRig(t)
+	target := rg.api + "/public/steps/held"
+	response := rg.asked(t, target+"?as=text&head")
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Zero(t, rg.Requests()[0].Sent, "the head came alone")
+	require.Equal(t, http.StatusNoContent, rg.post(t, target+"/ack?n=0", nil, nil).status)
+	line, err := bufio.NewReader(response.Body).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, stepPart("text", 1, 3), line)
+}
+
 func TestStepsRefuse(t *testing.T) {
 	rg := newRig(t)
 	tests := []struct {
