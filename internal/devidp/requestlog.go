@@ -45,6 +45,7 @@ type Request struct {
 	Time          time.Time
 	Method        string
 	Host          string
+	Peer          string // the client's address
 	Path          string // as it was sent, still escaped
 	Query         string
 	Authorization string
@@ -150,7 +151,7 @@ func (r *Request) clone() Request {
 func (l *requestLog) record(kind ServerKind, now func() time.Time, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		entry := &Request{
-			Server: kind, Time: now(), Method: r.Method, Host: r.Host,
+			Server: kind, Time: now(), Method: r.Method, Host: r.Host, Peer: r.RemoteAddr,
 			Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
 			Authorization: r.Header.Get("Authorization"), Header: r.Header.Clone(),
 			sent: new(atomic.Int64),
