@@ -16,8 +16,9 @@ import (
 	"tokenvault/internal/devidp"
 )
 
-// mostUnread is what may be under way to an app that does not read, in the buffers of
-// the browser and of the vault.
+// mostUnread is what the vault may hold of a body that the app does not read. Chromium
+// itself takes 57 MB of such a body (156, on Linux), and it has two hops here: to the
+// vault's frame, and from the worker to the page.
 const mostUnread = 16 << 20
 
 // quiet is how long a server must not have been able to send for its stream to count
@@ -81,12 +82,13 @@ func TestUnreadBodyDoesNotComeIn(t *testing.T) {
 	const size = 200 << 20
 	for _, kind := range []string{"binary", "text"} {
 		t.Run(kind, func(t *testing.T) {
+			took := map[string]int64{}
 			for name, p := range w.ways() {
 				w.IDP.ClearRequests()
 				eval[any](p, w.names()+fmt.Sprintf(`window.unread = (await fetch(api + "/public/big?type=%s&size=%d")).body.getReader()`, kind, size))
 				taken, queued := w.stalled(t, "/public/big")
 				t.Logf("%s, %s: the stream stalled when the browser had taken %.1f MB; %.1f MB wait in the system", kind, name, float64(taken)/(1<<20), float64(queued)/(1<<20))
-				assert.Less(t, taken, int64(mostUnread), name)
+				took[name] = taken
 
 				// One that is read goes on, to the last byte.
 				got := eval[int](p, `
@@ -97,6 +99,7 @@ func TestUnreadBodyDoesNotComeIn(t *testing.T) {
 					}`)
 				assert.Equal(t, size, got, name)
 			}
+			assert.Less(t, took["through the vault"], 2*took["directly"]+mostUnread)
 		})
 	}
 	t.Run("cancelled", func(t *testing.T) {
