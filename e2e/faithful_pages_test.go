@@ -115,9 +115,9 @@ func TestWorkersAndFramesFetchAsThePageDoes(t *testing.T) {
 				const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", await response.arrayBuffer()));
 				return { status: response.status, url: response.url, sha256: [...bytes].join() };
 			};`,
-		"a frame of about:blank": `
-			const frame = document.createElement("iframe");
-			document.body.append(frame);
+		"a frame of srcdoc": `
+			const frame = Object.assign(document.createElement("iframe"), { srcdoc: "<!doctype html><title>Inner</title>" });
+			await new Promise((resolve) => { frame.onload = resolve; document.body.append(frame) });
 			const ask = async ({ url, init }) => {
 				const response = await frame.contentWindow.fetch(url, init);
 				return { status: response.status, url: response.url, text: (await response.text()).length };
