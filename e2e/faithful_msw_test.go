@@ -83,6 +83,7 @@ func TestMSWMocksWhatIsNotListedWhenTheInterceptorComesFirst(t *testing.T) {
 	t.Run("in the next life of the worker", func(t *testing.T) {
 		s.stopWorker(p)
 		s.mustServe(p)
+		assert.Equal(t, 404, eval[int](p, `return (await fetch("/mocked")).status`), "MSW has forgotten its pages")
 	})
 	s.canary(p)
 }

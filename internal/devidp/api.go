@@ -32,6 +32,7 @@ func (s *Server) mountCommon(mux *http.ServeMux, prefix string) {
 		"/steps/{id}/ack": only(s.apiStepsAck, http.MethodPost),
 		"/slow":           apiSlow,
 		"/drop":           apiDrop,
+		"/cut":            apiCut,
 		"/redirect":       apiRedirect,
 		"/status/{code}":  apiStatus,
 		"/upload":         only(apiUpload, http.MethodPost, http.MethodPut, http.MethodPatch),

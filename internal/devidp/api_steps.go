@@ -102,7 +102,7 @@ func (s *Server) apiSteps(w http.ResponseWriter, r *http.Request) {
 	var from int64
 	if last := r.Header.Get("Last-Event-ID"); as == "sse" && last != "" {
 		if from, err = strconv.ParseInt(last, 10, 64); err != nil || from < 0 {
-			refuseQuery(w, errors.New("Last-Event-ID must be a number")) //nolint:staticcheck // the header's name
+			refuseQuery(w, errors.New("Last-Event-ID must be a number"))
 			return
 		}
 		if from >= count {

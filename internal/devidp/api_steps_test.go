@@ -151,3 +151,10 @@ func TestEchoRepeatsItself(t *testing.T) {
 	require.Equal(t, strings.Repeat("before "+token+" after", 3), a.body)
 	require.Equal(t, http.StatusBadRequest, rg.call(t, "/v1/echo?as=chunked&times=x", token).status)
 }
+
+func TestCutEndsAStreamInTheMiddle(t *testing.T) {
+	rg := newRig(t)
+	body, err := io.ReadAll(rg.asked(t, rg.api+"/public/cut").Body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.Contains(t, string(body), "event: tick")
+}
