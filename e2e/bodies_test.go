@@ -68,6 +68,7 @@ func newSample(t testing.TB) *sample {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		writeBody(w, []byte(`<!doctype html><html lang="en"><title>Without a vault</title><link rel="icon" href="data:,">`))
 	})
+	mux.Handle("/e2e/", http.StripPrefix("/e2e/", http.FileServer(http.Dir("pages"))))
 	mux.HandleFunc("/s/body", sampleBody)
 	mux.HandleFunc("/s/gzip", sampleGzip)
 	mux.HandleFunc("/s/pieces", samplePieces)
@@ -78,6 +79,9 @@ func newSample(t testing.TB) *sample {
 	mux.HandleFunc("/s/tagged", sampleTagged)
 	mux.HandleFunc("/s/redirect", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/s/upload", http.StatusTemporaryRedirect)
+	})
+	mux.HandleFunc("/s/loop", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/s/loop", http.StatusFound)
 	})
 	mux.HandleFunc("/s/drop", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("head") {
@@ -101,8 +105,8 @@ func admitAll(next http.Handler) http.Handler {
 		h.Add("Vary", "Origin")
 		h.Set("Access-Control-Allow-Origin", r.Header.Get("Origin"))
 		h.Set("Access-Control-Allow-Credentials", "true")
-		if r.Method == http.MethodOptions {
-			h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE")
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
 			h.Set("Access-Control-Allow-Headers", r.Header.Get("Access-Control-Request-Headers"))
 			w.WriteHeader(http.StatusNoContent)
 			return
@@ -244,6 +248,8 @@ type sight struct {
 	StatusText string
 	OK         bool
 	URL        string
+	Redirected bool
+	Type       string // where a worker can answer with that type: not of basic, cors and default
 	Headers    [][2]string
 	NoBody     bool // response.body is null
 	Length     int
@@ -258,9 +264,10 @@ const observe = `
 		const seen = {};
 		try {
 			const response = await fetch(...request);
-			const { status: Status, statusText: StatusText, ok: OK, url: URL } = response;
+			const { status: Status, statusText: StatusText, ok: OK, url: URL, redirected: Redirected } = response;
+			const Type = ["basic", "cors", "default"].includes(response.type) ? "" : response.type;
 			const Headers = [...response.headers].filter(([name]) => name !== "date");
-			Object.assign(seen, { Status, StatusText, OK, URL, Headers, NoBody: response.body === null });
+			Object.assign(seen, { Status, StatusText, OK, URL, Redirected, Type, Headers, NoBody: response.body === null });
 			try {
 				const bytes = await response.arrayBuffer();
 				const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));

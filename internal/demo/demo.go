@@ -111,6 +111,12 @@ func (d *Demo) StopVault() error { return d.servers[vaultRole].stop() }
 // StartVault brings it back on its old address.
 func (d *Demo) StartVault(ctx context.Context) error { return d.servers[vaultRole].restart(ctx) }
 
+// StopAPI takes the API's server away, with the responses that are under way.
+func (d *Demo) StopAPI() error { return d.servers[apiRole].stop() }
+
+// StartAPI brings it back on its old address.
+func (d *Demo) StartAPI(ctx context.Context) error { return d.servers[apiRole].restart(ctx) }
+
 // Deploy builds both folders anew and serves them in place of the old ones, as
 // an update would. configure may change the configuration; nil leaves it.
 func (d *Demo) Deploy(ctx context.Context, configure func(*Configuration)) error {

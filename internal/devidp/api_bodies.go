@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -58,12 +59,48 @@ func stream(w http.ResponseWriter, contentType string, block []byte, size int64)
 	}
 }
 
-// apiFile answers If-None-Match, If-Modified-Since and Range.
+// apiChunks sends sizes= bytes, such as 1,0,65536, and flushes after each: without
+// a Content-Length, chunked. An empty list is a chunked body of no bytes. type=text
+// sends text.
+func apiChunks(w http.ResponseWriter, r *http.Request) {
+	var sizes []int64
+	total := int64(0)
+	if list := r.URL.Query().Get("sizes"); list != "" {
+		for text := range strings.SplitSeq(list, ",") {
+			size, err := strconv.ParseInt(text, 10, 64)
+			if err != nil || size < 0 || size > maxBinary {
+				refuseQuery(w, errors.New("sizes must be numbers, separated by commas"))
+				return
+			}
+			sizes = append(sizes, size)
+			total += size
+		}
+	}
+	if total > maxBinary {
+		refuseQuery(w, errors.New("the sizes are too large"))
+		return
+	}
+	body, kind := BinaryBody(total), "application/octet-stream"
+	if r.URL.Query().Get("type") == "text" {
+		body, kind = TextBody(total), "text/plain; charset=utf-8"
+	}
+	w.Header().Set("Content-Type", kind)
+	push(w, "")
+	for _, size := range sizes {
+		push(w, string(body[:size]))
+		body = body[size:]
+	}
+}
+
+// apiFile answers If-None-Match, If-Modified-Since and Range. type=text sends text.
 func apiFile(w http.ResponseWriter, r *http.Request) {
-	body := FileBody()
+	body, kind := FileBody(), "application/octet-stream"
+	if r.URL.Query().Get("type") == "text" {
+		body, kind = TextBody(fileSize), "text/plain; charset=utf-8"
+	}
 	sum := sha256.Sum256(body)
 	h := w.Header()
-	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Type", kind)
 	h.Set("ETag", `"`+hex.EncodeToString(sum[:8])+`"`)
 	h.Set("Cache-Control", "private, no-cache")
 	http.ServeContent(w, r, "", fileTime, bytes.NewReader(body))

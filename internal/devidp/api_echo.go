@@ -20,8 +20,9 @@ const (
 )
 
 const (
-	maxEcho   = 1 << 20
-	echoPause = 10 * time.Millisecond
+	maxEcho      = 1 << 20
+	maxEchoTimes = 1000
+	echoPause    = 10 * time.Millisecond
 )
 
 var errEchoAs = errors.New("as must be json, escaped, percent, html, text, binary, base64, header or chunked")
@@ -64,7 +65,8 @@ func reflectRequest(w http.ResponseWriter, r *http.Request) (reflection, error) 
 //	as=binary          between bytes that are not text
 //	as=base64          encoded, which no search for the token finds
 //	as=header          in the response headers X-Echo-Authorization, X-Echo-Token and Link
-//	as=chunked         as text, flushed after byte split= of the token, with a pause= of ms
+//	as=chunked         as text, times= times, flushed after byte split= of the token,
+//	                   with a pause= of ms
 //
 // status= answers with another status.
 func apiEcho(w http.ResponseWriter, r *http.Request) {
@@ -114,14 +116,17 @@ func apiEcho(w http.ResponseWriter, r *http.Request) {
 func echoChunked(w http.ResponseWriter, r *http.Request, status int, token string) {
 	split, err := queryInt(r, "split", int64(len(token)/2), int64(len(token)))
 	wait, err2 := queryMillis(r, "pause", echoPause)
-	if badQuery(w, errors.Join(err, err2)) {
+	times, err3 := queryInt(r, "times", 1, maxEchoTimes)
+	if badQuery(w, errors.Join(err, err2, err3)) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	push(w, "before "+token[:split])
-	pause(r, wait) // or the network joins the two
-	push(w, token[split:]+" after")
+	for range times {
+		push(w, "before "+token[:split])
+		pause(r, wait) // or the network joins the two
+		push(w, token[split:]+" after")
+	}
 }
 
 // push writes and flushes.

@@ -53,3 +53,10 @@ func apiDrop(w http.ResponseWriter, r *http.Request) {
 	push(w, string(BinaryBody(after)))
 	panic(http.ErrAbortHandler)
 }
+
+// apiCut is a stream of server-sent events whose connection is cut after the first.
+func apiCut(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	push(w, "retry: 60000\nid: 1\nevent: tick\ndata: {}\n\n")
+	panic(http.ErrAbortHandler)
+}

@@ -7,7 +7,7 @@ import (
 )
 
 // corsMethods are the methods that a preflight is told of.
-const corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
+const corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 // corsExposed are the response headers that a page may read. They are named one by
 // one: "*" means the literal name in a request with credentials.

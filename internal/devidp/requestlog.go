@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -44,10 +45,12 @@ type Request struct {
 	Time          time.Time
 	Method        string
 	Host          string
+	Peer          string // the client's address
 	Path          string // as it was sent, still escaped
 	Query         string
 	Authorization string
 	Header        http.Header
+	Sent          int64 // bytes of the response's body that the handler has written so far
 
 	// When the request has ended:
 	Done       bool
@@ -55,6 +58,8 @@ type Request struct {
 	Status     int  // 0 when nothing was answered
 	BodyLength int64
 	BodySHA256 string // hexadecimal, of what the handler read
+
+	sent *atomic.Int64 // behind Sent, while the handler writes
 }
 
 // Requests returns the log, oldest first.
@@ -135,6 +140,9 @@ func (l *requestLog) wait(ctx context.Context, match func(Request) bool) (Reques
 func (r *Request) clone() Request {
 	c := *r
 	c.Header = r.Header.Clone()
+	if r.sent != nil {
+		c.Sent = r.sent.Load()
+	}
 	return c
 }
 
@@ -143,9 +151,10 @@ func (r *Request) clone() Request {
 func (l *requestLog) record(kind ServerKind, now func() time.Time, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		entry := &Request{
-			Server: kind, Time: now(), Method: r.Method, Host: r.Host,
+			Server: kind, Time: now(), Method: r.Method, Host: r.Host, Peer: r.RemoteAddr,
 			Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
 			Authorization: r.Header.Get("Authorization"), Header: r.Header.Clone(),
+			sent: new(atomic.Int64),
 		}
 		l.update(func() {
 			if len(l.entries) >= maxRequests {
@@ -153,7 +162,7 @@ func (l *requestLog) record(kind ServerKind, now func() time.Time, next http.Han
 			}
 			l.entries = append(l.entries, entry)
 		})
-		seen := &statusWriter{ResponseWriter: w}
+		seen := &statusWriter{ResponseWriter: w, sent: entry.sent}
 		body := &meteredBody{ReadCloser: r.Body, digest: sha256.New()}
 		r.Body = body
 		returned := false
@@ -173,10 +182,11 @@ func (l *requestLog) record(kind ServerKind, now func() time.Time, next http.Han
 	})
 }
 
-// statusWriter remembers the status code.
+// statusWriter remembers the status code and counts what was written.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
+	sent   *atomic.Int64
 }
 
 // Unwrap lets http.ResponseController reach Flush.
@@ -193,7 +203,9 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	return w.ResponseWriter.Write(p)
+	n, err := w.ResponseWriter.Write(p)
+	w.sent.Add(int64(n))
+	return n, err
 }
 
 // meteredBody measures what the handler reads of a body.

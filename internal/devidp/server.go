@@ -24,6 +24,7 @@ type Server struct {
 	keys    *keys
 	faults  faultBox
 	log     *requestLog
+	steps   *stepBox
 
 	mu           sync.Mutex // guards everything below
 	ledger       ledger
@@ -46,6 +47,7 @@ func New(options Options) (*Server, error) {
 		clients:      make(map[string]Client, len(options.Clients)),
 		keys:         k,
 		log:          newRequestLog(),
+		steps:        newStepBox(),
 		ledger:       newLedger(),
 		sessions:     newExpiring[*session](maxSessions),
 		transactions: newExpiring[*transaction](maxTransactions),
@@ -74,7 +76,7 @@ func (s *Server) Auth() http.Handler {
 func (s *Server) API() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", s.bearerOnly(s.protectedAPI()))
-	mux.Handle("/public/", publicAPI())
+	mux.Handle("/public/", s.publicAPI())
 	mux.HandleFunc("/", apiNotFound)
 	return s.outermost(APIServer, s.cors(s.struck(EndpointAPI, mux)))
 }
