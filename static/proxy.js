@@ -282,12 +282,14 @@ class Exchange {
         const [action, status, statusText, otherURL, scrub, headers] = (await answer).fields;
         switch (action) {
           case Action.AWAIT_BODY:
+            this.#post('sent');
             answer = this.#settle(await body?.slice(0, maxForm).arrayBuffer());
             break;
           case Action.AWAIT:
             answer = this.#settle();
             break;
           case Action.SEND:
+            this.#post('sent');
             answer = this.#send(otherURL || parsed[0], headers, body, settings);
             break;
           case Action.DELIVER:
