@@ -25,9 +25,11 @@ const streamPause = 60 * time.Millisecond
 type api struct {
 	json, text, binary []byte
 
-	// preflights counts the OPTIONS requests, by origin.
-	preflights sync.Map // string → *atomic.Int64
+	traffic sync.Map // by origin, a *traffic
 }
+
+// traffic counts what came from an origin.
+type traffic struct{ requests, preflights atomic.Int64 }
 
 func newAPI() *api {
 	return &api{
@@ -89,15 +91,16 @@ func (a *api) cors(next http.Handler) http.Handler {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
 		h.Set("Vary", "Origin")
+		seen := a.trafficOf(origin)
 		if r.Method == http.MethodOptions {
-			count, _ := a.preflights.LoadOrStore(origin, new(atomic.Int64))
-			count.(*atomic.Int64).Add(1)
+			seen.preflights.Add(1)
 			h.Set("Access-Control-Allow-Methods", "GET, POST")
 			h.Set("Access-Control-Allow-Headers", r.Header.Get("Access-Control-Request-Headers"))
 			h.Set("Access-Control-Max-Age", "600")
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
+		seen.requests.Add(1)
 		h.Set("Access-Control-Expose-Headers", "X-Token")
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Token", strconv.FormatBool(strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ")))
@@ -105,12 +108,9 @@ func (a *api) cors(next http.Handler) http.Handler {
 	})
 }
 
-// preflightsOf returns how many preflights came from an origin.
-func (a *api) preflightsOf(origin string) int64 {
-	if count, ok := a.preflights.Load(origin); ok {
-		return count.(*atomic.Int64).Load()
-	}
-	return 0
+func (a *api) trafficOf(origin string) *traffic {
+	seen, _ := a.traffic.LoadOrStore(origin, new(traffic))
+	return seen.(*traffic)
 }
 
 // send answers with bytes that are there already.

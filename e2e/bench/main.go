@@ -32,7 +32,7 @@ func bench(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	report := newReport(r.results, thisMachine(ctx, r.product), o.rounds)
+	report := newReport(r, thisMachine(ctx, r.product), o.rounds)
 	report.print(os.Stdout)
 	return report.write(o.out)
 }

@@ -36,13 +36,20 @@ type report struct {
 	Rounds  int         `json:"rounds"`
 	Rows    []reportRow `json:"rows"`
 	Goals   []goal      `json:"goals"`
+	// Preflights are how many a request costs, by column.
+	Preflights map[string]float64 `json:"preflights"`
 
 	results results
 }
 
-func newReport(r results, m machine, rounds int) *report {
-	out := &report{Machine: m, Rounds: rounds, Goals: judge(r), results: r}
-	for _, row := range r {
+func newReport(r *run, m machine, rounds int) *report {
+	out := &report{Machine: m, Rounds: rounds, Goals: judge(r.results), Preflights: map[string]float64{}, results: r.results}
+	for name, each := range r.preflights {
+		if !math.IsNaN(each) {
+			out.Preflights[name] = math.Round(each*1000) / 1000
+		}
+	}
+	for _, row := range r.results {
 		notes := map[string]string{}
 		for name, c := range row.cells {
 			if c.note != "" {
@@ -122,6 +129,13 @@ func (r *report) printRows(to io.Writer) {
 	for i, note := range notes {
 		fmt.Fprintf(to, "[%d] %s\n", i+1, note)
 	}
+	fmt.Fprint(to, "preflights a request:")
+	for _, name := range columnNames {
+		if each, measured := r.Preflights[name]; measured {
+			fmt.Fprintf(to, " %s %.2f", name, each)
+		}
+	}
+	fmt.Fprintln(to)
 }
 
 func (r *report) printGoals(to io.Writer) {

@@ -23,6 +23,9 @@ type run struct {
 	columns []*column
 	results results
 	product string // of the browser, with its version
+	// preflights are how many a protected request costs, by column. On loopback
+	// they are cheap; elsewhere each is a round trip.
+	preflights map[string]float64
 }
 
 // measure does everything: it raises the servers, starts the browser, opens and
@@ -65,6 +68,15 @@ func measure(ctx context.Context, o options) (_ *run, err error) {
 		}
 	}
 	r.sampleAll(o)
+	r.preflights = map[string]float64{}
+	for _, c := range r.columns {
+		origin := c.app
+		if c.frame != "" {
+			origin = c.frame
+		}
+		seen := s.api.trafficOf(origin)
+		r.preflights[c.name] = ratio(float64(seen.preflights.Load()), float64(seen.requests.Load()))
+	}
 	return r, nil
 }
 
