@@ -108,20 +108,12 @@ func (r *report) print(to io.Writer) {
 func (r *report) printRows(to io.Writer) {
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "median (p95)\tunit\t%s\tvault/floor\tvault/direct\tadded: vault/ping\n", strings.Join(columnNames, "\t"))
-	var notes []string
+	var notes footnotes
 	for _, row := range r.results {
 		fmt.Fprintf(table, "%s\t%s", row.name, row.unit)
 		for _, name := range columnNames {
 			c := row.cells[name]
-			mark := ""
-			if c != nil && c.note != "" {
-				note := fmt.Sprintf("%s: %s", name, c.note)
-				if !slices.Contains(notes, note) {
-					notes = append(notes, note)
-				}
-				mark = fmt.Sprintf(" [%d]", slices.Index(notes, note)+1)
-			}
-			fmt.Fprintf(table, "\t%s%s", show(c.median(), c.p95()), mark)
+			fmt.Fprintf(table, "\t%s%s", show(c.median(), c.p95()), notes.mark(c))
 		}
 		fmt.Fprintf(table, "\t%s\t%s\t%s\n", plain(row.over("vault", "floor")), plain(row.over("vault", "direct")), plain(row.added("vault", "ping")))
 	}
@@ -136,6 +128,22 @@ func (r *report) printRows(to io.Writer) {
 		}
 	}
 	fmt.Fprintln(to)
+}
+
+// footnotes are the notes below the table, each once.
+type footnotes []string
+
+// mark is what refers to a cell's note, empty without one.
+func (f *footnotes) mark(c *cell) string {
+	if c == nil || c.note == "" {
+		return ""
+	}
+	at := slices.Index(*f, c.note)
+	if at < 0 {
+		at = len(*f)
+		*f = append(*f, c.note)
+	}
+	return fmt.Sprintf(" [%d]", at+1)
 }
 
 func (r *report) printGoals(to io.Writer) {

@@ -6,7 +6,9 @@ window.ready = (async () => {
   const { frame: origin } = window.config;
 
   const frame = document.createElement('iframe');
-  frame.hidden = true;
+  // Not `hidden`: Chromium gives the process of a frame that is not displayed the
+  // priority of the background (nice 5 on Linux).
+  Object.assign(frame.style, { position: 'fixed', width: '0', height: '0', border: '0' });
   frame.src = `${origin}/floor-frame.html`;
   const listening = new Promise((resolve) => {
     addEventListener('message', (event) => {
