@@ -155,7 +155,9 @@ class Frame {
     const element = document.createElement('iframe');
     element.src = vault + framePath;
     element.title = 'Token Vault';
-    element.hidden = true;
+    // Out of sight, but laid out: Chromium gives the process of a frame that is
+    // not displayed less of the processor.
+    Object.assign(element.style, { position: 'fixed', top: '0', width: '0', height: '0', border: '0' });
     element.tabIndex = -1;
     if (this.#id) element.id = this.#id;
     element.setAttribute('aria-hidden', 'true');

@@ -529,8 +529,22 @@ worker.addEventListener('fetch', (event) => {
 
 // ------------------------------------------------------------- the lifecycle
 
+/**
+ * Has the browser send requests to other origins without asking, or starting,
+ * this worker, where it knows how (static routes).
+ * @param {any} event of the installation
+ */
+async function leaveOtherOrigins(event) {
+  const or = origins.map((origin) => ({ urlPattern: new URLPattern(`${origin}/*?*#*`) }));
+  await event.addRoutes?.({ condition: { not: { or } }, source: 'network' });
+}
+
 worker.addEventListener('install', (event) => {
-  if (ownWorker) worker.skipWaiting();
+  if (ownWorker) {
+    worker.skipWaiting();
+    // Without the routes all goes as with them, only through here.
+    leaveOtherOrigins(event).catch((error) => console.warn('Token Vault: no static routes.', error));
+  }
   event.waitUntil(
     caches.open(cacheName).then((cache) => cache.add(new Request(wasm, { integrity, cache: 'no-cache' }))),
   );
