@@ -52,9 +52,24 @@ async function startProgram() {
   });
 }
 
-startProgram().catch((error) => {
-  console.error('Token Vault: the interceptor runs without its WebAssembly half.', error);
-});
+let asked = false;
+
+/**
+ * Starts the program, once. It would hold up the request that woke this worker,
+ * which is forwarded without it, so it waits until that has its answer.
+ */
+function needProgram() {
+  if (asked) return;
+  asked = true;
+  startProgram().catch((error) => {
+    console.error('Token Vault: the interceptor runs without its WebAssembly half.', error);
+  });
+}
+
+/** How long the program waits for a request, in milliseconds. */
+const startPatience = 300;
+
+setTimeout(needProgram, startPatience);
 
 /**
  * Whether a request is one for the vault. Go's routes: 0 forward, 1 leave.
@@ -374,6 +389,7 @@ class Pending {
    * @param {Response} response
    */
   #answer(url, response) {
+    setTimeout(needProgram);
     const { mode } = this.#request;
     this.#resolve(url && (mode === 'cors' || mode === 'same-origin') ? detour(url, response) : response);
   }
