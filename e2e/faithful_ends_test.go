@@ -17,8 +17,8 @@ import (
 )
 
 // mostUnread is what the vault may hold of a body that the app does not read. Chromium
-// itself takes 57 MB of such a body (156, on Linux), and it has two hops here: to the
-// vault's frame, and from the worker to the page.
+// itself (156, on Linux) takes 57 MB of a direct one, and 114 MB under a worker that
+// answers with a stream of its own: a body has two hops there.
 const mostUnread = 16 << 20
 
 // quiet is how long a server must not have been able to send for its stream to count
