@@ -5,10 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/heapprofiler"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -184,13 +181,7 @@ func (s *site) workers(p *tab) []*tab {
 	s.t.Helper()
 	var workers []*tab
 	for _, info := range targets(s.t, "service_worker", s.AppURL) {
-		ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithTargetID(info.TargetID))
-		s.t.Cleanup(cancel)
-		worker := &tab{ctx: ctx, t: s.t, stop: cancel}
-		require.NoError(s.t, chromedp.Listen(ctx, worker.listen))
-		call(worker, log.Enable, cdp.Empty{})
-		call(worker, runtime.Enable, cdp.Empty{})
-		workers = append(workers, worker)
+		workers = append(workers, s.attach(p, info))
 	}
 	return workers
 }

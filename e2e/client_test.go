@@ -2,8 +2,15 @@ package e2e
 
 import (
 	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/debugger"
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/demo"
 )
 
 func TestClientMethodsRejectWithTypedErrors(t *testing.T) {
@@ -34,6 +41,46 @@ func TestClientMethodsRejectWithTypedErrors(t *testing.T) {
 	for _, script := range []string{`await tokenvault.logout("main")`, `await tokenvault.remove("demo-app")`} {
 		eval[any](p, script) // with nothing to forget, nothing fails
 	}
+}
+
+// The frame's program is stopped in the debugger, at the first call that reaches
+// it: the frame is there, and says nothing.
+func TestClientMethodsEndWhenTheFrameIsSilent(t *testing.T) {
+	s := newSite(t, configured(func(c *demo.Configuration) { c.RequestTimeout = "1500ms" }))
+	p := s.open("/e2e/blank.html")
+	eval[any](p, `await tokenvault.ready`)
+	require.False(t, has(p), "control: it answers before")
+	vault, apart := s.frameOf(p)
+	require.True(t, apart, "a frame in the page's process would stop the page too")
+	stopped := make(chan struct{}, 1)
+	require.NoError(t, chromedp.Listen(vault.ctx, func(event any) {
+		if _, ok := event.(*debugger.EventPaused); ok {
+			stopped <- struct{}{}
+		}
+	}))
+	call(vault, debugger.Enable, debugger.EnableParams{})
+	call(vault, debugger.Pause, cdp.Empty{})
+
+	got := eval[[]reply](p, `
+		window.events = [];
+		tokenvault.on("error", ({ error }) => events.push(error.code));
+		const store = tokenvault.client({ forgerock: { clientId: "demo-app" } }).store();
+		const calls = [tokenvault.has("main"), tokenvault.status("main"), tokenvault.refresh("main"), store.get()];
+		return Promise.all(calls.map((call) => call.then(
+			(value) => ({ message: "answered " + JSON.stringify(value) }),
+			(error) => ({ thrown: error.name, code: error.code, message: error.message }))))`)
+
+	want := reply{Thrown: "TokenVaultError", Code: "vault_timeout", Message: "The vault did not answer within 1.5 seconds. Reload the page."}
+	assert.Equal(t, []reply{want, want, want, want}, got)
+	assert.Equal(t, []string{want.Code, want.Code, want.Code, want.Code}, eval[[]string](p, `return events`))
+	select {
+	case <-stopped:
+	case <-time.After(patience):
+		t.Fatal("no call reached the frame, so it was not the frame that was silent")
+	}
+	call(vault, debugger.Resume, debugger.ResumeParams{})
+	call(vault, debugger.Disable, cdp.Empty{})
+	assert.False(t, has(p), "it was alive")
 }
 
 func TestListenersAreToldUntilTheyStop(t *testing.T) {

@@ -9,10 +9,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/accessibility"
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/assert"
@@ -66,13 +63,7 @@ func (s *site) frames(p *tab) []*tab {
 	s.t.Helper()
 	var frames []*tab
 	for _, info := range targets(s.t, "iframe", s.VaultURL) {
-		ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithTargetID(info.TargetID), chromedp.WithDetachOnCancel())
-		s.t.Cleanup(cancel)
-		frame := &tab{ctx: ctx, t: s.t, stop: cancel}
-		require.NoError(s.t, chromedp.Listen(ctx, frame.listen))
-		call(frame, log.Enable, cdp.Empty{})
-		call(frame, runtime.Enable, cdp.Empty{})
-		frames = append(frames, frame)
+		frames = append(frames, s.attach(p, info, chromedp.WithDetachOnCancel()))
 	}
 	return frames
 }

@@ -155,6 +155,58 @@ func TestFacadePutsTheFrameWhereItIsTold(t *testing.T) {
 	}, got)
 }
 
+// The page has started its vault in another way, and a request is under way when
+// the facade says where the frame belongs. A frame that is loaded anew would end
+// it, as TestRemovedFrameEndsItsRequestsAndIsPutBack shows.
+func TestFacadeMovesAFrameThatRuns(t *testing.T) {
+	const keep = ""
+	const without = `for (const { prototype } of [Node, Element, Document, DocumentFragment]) delete prototype.moveBefore;`
+	for _, tc := range []struct{ name, page, prepare, parent string }{
+		{"of the script tag", "/e2e/blank.html", keep, "place"},
+		{"of connect()", "/e2e/facade.html", keep, "place"},
+		{"of the script tag, in a browser without moveBefore", "/e2e/blank.html", without, "root"},
+		{"of connect(), in a browser without moveBefore", "/e2e/facade.html", without, "root"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newSite(t)
+			p := s.open(tc.page)
+			eval[any](p, tc.prepare)
+			p.until(`window.tokenvault !== undefined || window.loaded === true`)
+			eval[any](p, `window.tokenvault ??= connect()`)
+			s.signInFrom(p, demo.MainClient)
+			release := s.startHeld(p)
+
+			got := eval[map[string]any](p, `
+				const before = `+vaultFrame+`;
+				const place = document.createElement("div");
+				place.id = "new-place";
+				document.body.append(place);
+				window.loads = 0;
+				before.addEventListener("load", () => loads++);
+				const facade = tokenvault.client({ forgerock: { clientId: "demo-app" }, proxy: { origin: `+js(s.VaultURL)+`, id: "my-frame" } });
+				const parent = before.parentNode;
+				const frame = await facade.proxy(place);
+				const again = await facade.proxy(place);
+				return {
+					movable: "moveBefore" in place, was: parent === document.documentElement && "root",
+					is: frame.parentNode === place ? "place" : frame.parentNode === document.documentElement ? "root" : "elsewhere",
+					same: frame === before && again === before, id: frame.id, count: document.querySelectorAll("iframe").length,
+				}`)
+			release()
+
+			assert.Equal(t, map[string]any{
+				"movable": tc.prepare == keep, "was": "root", "is": tc.parent, "same": true, "id": "my-frame", "count": 1.0,
+			}, got)
+			assert.Equal(t, 200, held(p).Status, "the request under way has lived through it")
+			s.IDP.SetFaults()
+			s.mustServe(p)
+			assert.True(t, has(p))
+			assert.Zero(t, eval[int](p, `return loads`), "the frame was not loaded anew")
+			s.canary(p)
+		})
+	}
+}
+
 func TestModuleAndClassicScriptAreTheSameVault(t *testing.T) {
 	s := newSite(t)
 	classic := s.open("/e2e/blank.html")

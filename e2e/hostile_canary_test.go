@@ -172,8 +172,7 @@ const thief = `
 			if (data.type === 'end' || data.type === 'fail' || data.type === 'bypass') answer.postMessage(loot.join('\n'));
 		};
 		event.source.postMessage({ v: '1', type: 'connect', epoch: 'thief' + ++count, link: 'thief' + count }, [port2]);
-		const bytes = body && new TextEncoder().encode(body).buffer;
-		port1.postMessage({ v: '1', type: 'fetch', id: '1', ...message, ...(bytes && { body: bytes }) });
+		port1.postMessage({ v: '1', type: 'fetch', id: '1', ...message, ...(body && { body: new Blob([body]) }) });
 	});`
 
 // TestDirectTokenCallIsRefused redeems a code of the attacker's own without the

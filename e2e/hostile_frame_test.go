@@ -6,8 +6,6 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/target"
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -26,14 +24,6 @@ func (s *site) frameOf(p *tab) (*tab, bool) {
 	return s.attach(p, frames[0]), true
 }
 
-func (s *site) attach(p *tab, info *target.Info) *tab {
-	ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithTargetID(info.TargetID))
-	s.t.Cleanup(cancel)
-	// The first use attaches, so it may not have a context that ends early.
-	require.NoError(s.t, chromedp.Do(ctx))
-	return &tab{ctx: ctx, t: s.t, stop: cancel}
-}
-
 // programRuns is true in a vault whose program has started.
 const programRuns = `typeof program !== 'undefined' && program !== null`
 
@@ -47,6 +37,30 @@ func sharedCluster(o *demo.Options) {
 		w.Header().Set("Origin-Agent-Cluster", "?0")
 		pages.ServeHTTP(w, r)
 	})
+}
+
+// TestAnswersOfTheServerItselfDoNotMoveTheVault frames, before the vault, answers of
+// its origin that no handler has made: Chromium keeps for a whole page what the first
+// document of an origin said about Origin-Agent-Cluster.
+func TestAnswersOfTheServerItselfDoNotMoveTheVault(t *testing.T) {
+	ownProcesses := func(s *site, path string) int {
+		p := s.open("/e2e/plain.html")
+		defer p.stop()
+		eval[any](p, `
+			const load = (src) => new Promise((resolve) => {
+				const frame = document.createElement('iframe');
+				frame.onload = resolve;
+				frame.src = src;
+				document.body.append(frame);
+			});
+			await load(`+js(s.VaultURL+path)+`);
+			await load(`+js(s.VaultURL+"/proxy.html")+`);`)
+		return len(targets(t, "iframe", s.VaultURL+"/proxy.html"))
+	}
+	s := newHostileSite(t)
+	assert.Equal(t, 1, ownProcesses(s, "/%zz"), "after a path that the server cannot read")
+	assert.Equal(t, 1, ownProcesses(s, "/"+strings.Repeat("a", 1_200_000)), "after a head that is too large")
+	assert.Zero(t, ownProcesses(newHostileSite(t, sharedCluster), "/nothing"), "control: without the header")
 }
 
 // TestPageCannotReachIntoTheVaultsFrame tries every way from the page's objects to the

@@ -87,6 +87,7 @@ func TestReflectedTokensAreScrubbed(t *testing.T) {
 			for _, text := range []string{got.String(), fmt.Sprint(forged)} {
 				assert.Empty(t, s.found(text))
 				assert.Empty(t, s.found(unescaped(t, text)))
+				assert.Empty(t, s.foundInAnyCase(text), "browsers write the names of headers in lower case")
 			}
 			if !strings.Contains(row.url, "as=redirect") { // the page's URL is the one it asked for
 				assert.Contains(t, got.String(), "REDACTED", "it was there")
@@ -153,7 +154,7 @@ func TestAppCannotReadTheVaultsCache(t *testing.T) {
 			return response.text();
 		};`)
 	require.True(t, eval[bool](p, `return around.contentWindow.navigator.serviceWorker.controller === null`), "a frame without the worker")
-	got := eval[outcome](p, `return (await new Line().ready).ask({ url: `+js(at+"/api/x?as=cached")+`, cache: 'force-cache' })`)
+	got := eval[outcome](p, `return (await new Line().ready).ask({ url: `+js(at+"/api/x?as=cached")+` })`)
 	require.Equal(t, "token=REDACTED", got.Body)
 	s.noToken(eval[string](p, `return cached(`+js(at+"/api/x?as=cached")+`)`), "the cache")
 
@@ -183,19 +184,13 @@ func TestPartsOfATokenAreNotServed(t *testing.T) {
 	require.NotEmpty(t, s.found(s.echoed(target)))
 }
 
-// TestIntegrityIsNoOracle lets the attacker guess at an answer by its hash: what the
-// vault checks is what it has scrubbed, so a right guess looks like a wrong one.
+// TestIntegrityIsNoOracle lets the attacker guess at an answer by its hash: the
+// vault checks none, and the browser checks what the page gets, so a right guess fails.
 func TestIntegrityIsNoOracle(t *testing.T) {
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	url := s.APIURL + "/v1/echo?as=text"
-	// The vault may know the right guess; the page gets it as a hash only.
 	right := integrityOf("token=" + s.token(devidp.AccessToken) + "\n")
-	ask := func(guess string) outcome {
-		return eval[outcome](p, `return (await new Line().ready).ask({ url: `+js(url)+`, integrity: `+js(guess)+` })`)
-	}
-	assert.Equal(t, ask(integrityOf("wrong")).Type, ask(right).Type)
-
 	fetched := func(guess string) bool {
 		return eval[bool](p, `return fetch(`+js(url)+`, { integrity: `+js(guess)+` }).then(() => true, () => false)`)
 	}

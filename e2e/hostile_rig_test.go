@@ -207,6 +207,17 @@ func (s *site) found(text string) []string {
 	return names
 }
 
+// foundInAnyCase is found for a text that may have lost the case of its letters.
+func (s *site) foundInAnyCase(text string) []string {
+	var names []string
+	for needle, name := range s.needles() {
+		if strings.Contains(strings.ToLower(text), strings.ToLower(needle)) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // noToken fails the test if a token is in what an attack brought back.
 func (s *site) noToken(text, where string) {
 	s.t.Helper()

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +84,57 @@ func TestSecondTabHoldsItsFirstRequests(t *testing.T) {
 	s.mustHaveGoneByTheVault(other, true)
 	s.mustServe(p)
 	s.canary(other)
+}
+
+// The worker of the deployment before leaves a new endpoint alone: a token request
+// of the new page would bring the tokens into it.
+func TestPageOfANewDeploymentWaitsForItsWorker(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	const path = "/am/oauth2/realms/root/realms/alpha/access_token"
+	passed := func() (origins []string) {
+		for _, request := range s.IDP.Requests() {
+			if request.Path == path && request.Method == "POST" {
+				origins = append(origins, request.Header.Get("Origin"))
+			}
+		}
+		return origins
+	}
+	eval[any](p, `await fetch(`+js(s.AuthURL+path)+`, { method: "POST" })`)
+	require.Equal(t, []string{s.AppURL}, passed(), "control: the old worker leaves this endpoint alone")
+
+	require.NoError(t, s.Deploy(p.ctx, func(c *demo.Configuration) { c.Clients[1].PingAM.RealmPath = "alpha" }))
+	s.IDP.ClearRequests()
+	other := s.open("/e2e/early.html?" + url.Values{"get": {s.whoamiURL()}, "token": {s.AuthURL + path}}.Encode())
+	assert.True(t, eval[bool](other, `return window.controlledAtStart`), "the page begins with the old worker")
+	early := eval[[]reply](other, `return window.early`)
+	assert.Equal(t, "invalid_request", early[1].Error, "the vault refused a token request of another client: %+v", early[1])
+	assert.Equal(t, reply{Status: 200, Token: hash(s.token(devidp.AccessToken))}, early[0])
+	assert.Empty(t, passed())
+	s.canary(other)
+}
+
+// An app's own worker that never takes over: nothing goes past the vault meanwhile.
+func TestWorkerOfAnotherPolicyThatStaysIsAClearError(t *testing.T) {
+	w := newExistingWorker(t, func(source string) string {
+		return strings.Replace(source, "self.importScripts('/interceptor.js');", `if ("VERSION" !== "before") self.importScripts('/interceptor.js');`, 1)
+	})
+	w.deployWorker("before")
+	p := w.open("/e2e/plain.html")
+	eval[any](p, `
+		await navigator.serviceWorker.register("/pwa-worker.js");
+		await navigator.serviceWorker.ready`)
+
+	w.deployWorker("after")
+	p.visit(w.AppURL + w.early())
+	for _, got := range eval[[]reply](p, `return window.early`)[:2] {
+		assert.Equal(t, "worker_unavailable", got.Code, "%+v", got)
+		assert.Contains(t, got.Message, "skipWaiting")
+	}
+	assert.Empty(t, w.calls(), "a request went past the vault")
+	for _, request := range w.IDP.Requests() {
+		assert.NotEqual(t, "/token", request.Path, "a token request went past the vault")
+	}
 }
 
 func TestHeldRequestCanBeAborted(t *testing.T) {

@@ -175,6 +175,18 @@ func untilExpired(p *tab) {
 	p.until(`Date.now() > window.expiresAt`)
 }
 
+// deathsOfTokens are the ways in which access tokens end while a page is open: the
+// vault knows it beforehand, or the API says so. end returns when they have.
+var deathsOfTokens = []struct {
+	name    string
+	refused bool          // by the API; the vault's own clock says otherwise
+	ttl     time.Duration // for newSite
+	end     func(*site, *tab)
+}{
+	{"expired by the clock", false, 3 * time.Second, func(_ *site, p *tab) { untilExpired(p) }},
+	{"refused by the API", true, time.Minute, func(s *site, _ *tab) { s.IDP.ExpireAccess() }},
+}
+
 func TestRefusedRefreshEndsTheSession(t *testing.T) {
 	for _, tc := range []struct {
 		name string
@@ -208,25 +220,31 @@ func TestRefusedRefreshEndsTheSession(t *testing.T) {
 }
 
 func TestDeadTokenWithoutARefreshTokenAsksForASignIn(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		ttl  time.Duration
-		end  func(*site, *tab)
-	}{
-		{"expired by the clock", 3 * time.Second, func(_ *site, p *tab) { untilExpired(p) }},
-		{"refused by the API", time.Minute, func(s *site, _ *tab) { s.IDP.ExpireAccess() }},
-	} {
+	for _, tc := range deathsOfTokens {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t, func(o *demo.Options) { o.AccessTTL = tc.ttl })
 			s.IDP.SetFaults(devidp.Fault{Endpoint: devidp.EndpointCode, Kind: devidp.FaultOmitRefresh})
+			other := s.open("/e2e/blank.html")
+			record(other)
 			p := s.signInWithOIDC()
-			assert.Zero(t, s.count(devidp.RefreshToken))
 			s.mustServe(p)
+			record(p)
+			assert.Zero(t, s.count(devidp.RefreshToken))
+			if tc.refused {
+				s.mustServe(other) // it has the token in memory now
+			}
 			tc.end(s, p)
 
 			got := s.ask(p)
 			assert.Equal(t, reply{Status: 400, Error: "session_expired", Message: got.Message}, got)
 			assert.NotEmpty(t, got.Message)
+			for _, tab := range []*tab{p, other} {
+				assert.False(t, has(tab), "in every tab")
+				if tc.refused {
+					tab.until(`window.events.filter((event) => event !== "signedin main").join() === "signedout main"`)
+					s.mustRefuse(tab, 400, "not_signed_in")
+				}
+			}
 
 			s.IDP.SetFaults()
 			s.IDP.SetAccessTTL(time.Minute)

@@ -6,12 +6,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/chromium"
 )
 
 // withBrowser makes a browser of its own the one of the test.
 func withBrowser(t testing.TB, profile string) (stop func()) {
 	t.Helper()
-	ctx, cancel, err := startBrowser(profile)
+	ctx, cancel, err := chromium.Start(context.Background(), profile)
 	require.NoError(t, err)
 	shared := browser
 	browser = ctx

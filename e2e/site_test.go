@@ -113,12 +113,30 @@ func (s *site) openIn(in context.Context, path string) *tab {
 	ctx, cancel := chromedp.NewContext(in)
 	p := &tab{ctx: ctx, t: s.t, stop: cancel}
 	s.t.Cleanup(cancel)
-	// The first use makes the tab, so it may not have a context that ends early.
-	require.NoError(s.t, chromedp.Listen(ctx, p.listen))
-	call(p, log.Enable, cdp.Empty{})
-	call(p, runtime.Enable, cdp.Empty{})
+	p.watch()
 	p.visit(s.AppURL + path)
 	return p
+}
+
+// attach makes a target that runs beside a tab, a frame or a worker, one to run
+// scripts in, and keeps what it prints. The end of the test detaches.
+func (s *site) attach(p *tab, info *target.Info, options ...chromedp.ContextOption) *tab {
+	s.t.Helper()
+	ctx, cancel := chromedp.NewContext(p.ctx, append(options, chromedp.WithTargetID(info.TargetID))...)
+	s.t.Cleanup(cancel)
+	at := &tab{ctx: ctx, t: s.t, stop: cancel}
+	at.watch()
+	return at
+}
+
+// watch begins to listen.
+func (p *tab) watch() {
+	p.t.Helper()
+	// The first use makes the tab or attaches, so it may not have a context that
+	// ends early.
+	require.NoError(p.t, chromedp.Listen(p.ctx, p.listen))
+	call(p, log.Enable, cdp.Empty{})
+	call(p, runtime.Enable, cdp.Empty{})
 }
 
 // listen keeps what a script of the app could have seen, and what it printed.

@@ -12,14 +12,7 @@ import (
 )
 
 func TestTwentyRequestsInThreeTabsRefreshOnce(t *testing.T) {
-	for _, tc := range []struct {
-		name string
-		ttl  time.Duration
-		end  func(*site, *tab)
-	}{
-		{"expired by the clock", 3 * time.Second, func(_ *site, p *tab) { untilExpired(p) }},
-		{"refused by the API", time.Minute, func(s *site, _ *tab) { s.IDP.ExpireAccess() }},
-	} {
+	for _, tc := range deathsOfTokens {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t, func(o *demo.Options) { o.AccessTTL = tc.ttl })
 			tabs := []*tab{s.signInWithOIDC(), s.open("/e2e/blank.html"), s.open("/e2e/blank.html")}

@@ -55,8 +55,7 @@ func TestBeginRefusesURLsThatAreNotPlain(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			frame := newOrigin(t).open()
-			frame.signIn(t)
+			_, frame := signedIn(t)
 			_, err := frame.sessions.load(t.Context(), "main")
 			require.NoError(t, err)
 			answer := frame.Begin(1, tt.target, request{url: tt.url}.pairs())
@@ -150,8 +149,7 @@ func TestAttach(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			frame := newOrigin(t).open()
-			frame.signIn(t)
+			_, frame := signedIn(t)
 			for _, warm := range []bool{false, true} {
 				answer := frame.do(t.Context(), request{url: apiURL, headers: tt.headers})
 				require.Equal(t, Send, answer.Action, "warm %t", warm)
@@ -164,8 +162,7 @@ func TestAttach(t *testing.T) {
 
 func TestEachClientGetsItsOwnToken(t *testing.T) {
 	t.Parallel()
-	frame := newOrigin(t).open()
-	frame.signIn(t)
+	_, frame := signedIn(t)
 	second := request{url: "https://api.example.com/v2/items"}
 	requireRefusal(t, frame.do(t.Context(), second), 400, protocol.CodeNotSignedIn)
 	answer := frame.post(t.Context(), tokenURL, strings.Replace(signInForm, "client_id=spa", "client_id=spa2", 1))
@@ -184,16 +181,15 @@ func TestUserInfoUsesTheClientThatIsSignedIn(t *testing.T) {
 
 	// Its retry renews that client's token, not the first one's.
 	id, _ := frame.start(t.Context(), info)
-	require.Equal(t, Await, frame.Head(id, 401, "", info.url, invalidToken, true).Action)
+	require.Equal(t, Await, frame.Head(id, Response{Status: 401, Headers: invalidToken}).Action)
 	require.Equal(t, accessToken(2), bearer(frame.Settle(t.Context(), id, nil)))
 }
 
 func TestRequestsThatAreOverFail(t *testing.T) {
 	t.Parallel()
-	frame := newOrigin(t).open()
-	frame.signIn(t)
+	_, frame := signedIn(t)
 	require.Equal(t, Fail, frame.Settle(t.Context(), 99, nil).Action)
-	require.Equal(t, Fail, frame.Head(99, 200, "", apiURL, nil, true).Action)
+	require.Equal(t, Fail, frame.Head(99, Response{Status: 200}).Action)
 	require.Empty(t, frame.Chunk(99, []byte("x"), true))
 	id, answer := frame.start(t.Context(), request{url: apiURL})
 	require.Equal(t, Send, answer.Action)
@@ -201,10 +197,10 @@ func TestRequestsThatAreOverFail(t *testing.T) {
 	require.Empty(t, frame.Chunk(id, []byte("x"), false), "no head yet")
 	frame.End(id)
 	frame.End(id)
-	require.Equal(t, Fail, frame.Head(id, 200, "", apiURL, nil, true).Action)
+	require.Equal(t, Fail, frame.Head(id, Response{Status: 200}).Action)
 
 	require.Equal(t, Await, frame.Begin(101, targetOf(endURL), request{url: endURL}.pairs()).Action)
-	require.Equal(t, Fail, frame.Head(101, 401, "", endURL, invalidToken, true).Action, "nothing was sent yet")
+	require.Equal(t, Fail, frame.Head(101, Response{Status: 401, Headers: invalidToken}).Action, "nothing was sent yet")
 	frame.End(101)
 
 	frame.Begin(100, targetOf(apiURL), request{url: apiURL}.pairs())

@@ -8,8 +8,7 @@ import (
 
 // BenchmarkBegin is the hot path: a request whose token is in memory.
 func BenchmarkBegin(b *testing.B) {
-	frame := newOrigin(b).open()
-	frame.signIn(b)
+	_, frame := signedIn(b)
 	frame.get(b.Context())
 	target := targetOf(apiURL)
 	pairs := request{url: apiURL, headers: "accept\napplication/json\ncontent-type\napplication/json\nx-request-id\n1234\n"}.pairs()
@@ -24,8 +23,7 @@ func BenchmarkBegin(b *testing.B) {
 
 // BenchmarkExchange is a request with its head and a small body.
 func BenchmarkExchange(b *testing.B) {
-	frame := newOrigin(b).open()
-	frame.signIn(b)
+	_, frame := signedIn(b)
 	frame.get(b.Context())
 	target, pairs := targetOf(apiURL), request{url: apiURL}.pairs()
 	headers := []string{"content-type", "application/json", "cache-control", "no-cache", "etag", `"abc"`}
@@ -33,7 +31,7 @@ func BenchmarkExchange(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		frame.Begin(1, target, pairs)
-		frame.Head(1, 200, "OK", apiURL, headers, true)
+		frame.Head(1, Response{Status: 200, StatusText: "OK", Headers: headers})
 		frame.Chunk(1, body, true)
 		frame.End(1)
 	}

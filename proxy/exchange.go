@@ -83,10 +83,14 @@ func (p *Proxy) exchangeCode(client *policy.Client, parameters form, ex *exchang
 		return p.passOn(client, &session{}, reply)
 	}
 	next, err := readTokenReply(reply.Body, client.Redact, nil, p.clock())
-	if err == nil {
-		err = p.storeTokens(client, next)
-	}
 	if err != nil {
+		return failure(client.Name, err)
+	}
+	if stored, err := p.storeTokens(client, next); err != nil {
+		if !stored {
+			// Nobody will ever use them: they are not to live on at the server.
+			p.revokeBoth(client, next)
+		}
 		return failure(client.Name, err)
 	}
 	reply.Body = []byte(next.reply)
@@ -94,11 +98,12 @@ func (p *Proxy) exchangeCode(client *policy.Client, parameters form, ex *exchang
 }
 
 // storeTokens stores the session of a new sign-in: nothing of the one before
-// stays, its refresh token least of all.
-func (p *Proxy) storeTokens(client *policy.Client, next *session) error {
+// stays, its refresh token least of all. An error after the tokens were stored is
+// one of telling the other frames.
+func (p *Proxy) storeTokens(client *policy.Client, next *session) (stored bool, err error) {
 	unlock, err := p.writing(client)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer unlock()
 	// A record that cannot be read is replaced: signing in is the mend for it.
@@ -107,10 +112,10 @@ func (p *Proxy) storeTokens(client *policy.Client, next *session) error {
 		next.generation = max(next.generation, before.generation+1)
 	}
 	if err := p.save(client, before, next, protocol.EventSignedIn); err != nil {
-		return err
+		return !errors.Is(err, errStorage), err
 	}
 	p.hints.forget(client.Name)
-	return nil
+	return true, nil
 }
 
 // refreshForApp answers an SDK that renews tokens itself.
@@ -141,7 +146,7 @@ func (p *Proxy) passOn(client *policy.Client, with *session, reply FetchResponse
 	scrub := newScrubber(p.hiddenValues(client, with))
 	return Answer{
 		Action: Reply, Status: reply.Status, StatusText: scrub.text(reply.StatusText),
-		Headers: withoutLength(scrubHeaders(scrub, reply.Headers)),
+		Headers: without(scrubHeaders(scrub, reply.Headers), "content-length"),
 		Body:    []byte(scrub.text(string(reply.Body))),
 	}
 }

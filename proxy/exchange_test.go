@@ -152,9 +152,7 @@ func TestExchangePassesErrorsUnchanged(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			origin := newOrigin(t)
-			frame := origin.open()
-			frame.signIn(t)
+			origin, frame := signedIn(t)
 			before := origin.store.record("session/main")
 			origin.server.bend(always(tt.response, nil))
 			answer := frame.post(t.Context(), tokenURL, signInForm)
@@ -222,9 +220,7 @@ func TestExchangeOutlivesTheApp(t *testing.T) {
 
 func TestNewSignInReplacesTheOldOne(t *testing.T) {
 	t.Parallel()
-	origin := newOrigin(t)
-	frame := origin.open()
-	frame.signIn(t)
+	origin, frame := signedIn(t)
 	first := origin.stored(t, "main")
 	origin.server.bend(always(jsonResponse(200, `{"access_token":"only-an-access-token","token_type":"bearer"}`), nil))
 	answer := frame.post(t.Context(), tokenURL, signInForm)

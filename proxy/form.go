@@ -3,6 +3,8 @@ package proxy
 import (
 	"errors"
 	"strings"
+
+	"tokenvault/internal/hex"
 )
 
 // errBadForm is returned for a body that is not one well-formed form.
@@ -108,12 +110,11 @@ func unescapeForm(s string) (string, bool) {
 			if i+2 >= len(s) {
 				return "", false
 			}
-			high, ok1 := hexDigit(s[i+1])
-			low, ok2 := hexDigit(s[i+2])
-			if !ok1 || !ok2 {
+			char, ok := hex.Byte(s[i+1], s[i+2])
+			if !ok {
 				return "", false
 			}
-			out = append(out, high<<4|low)
+			out = append(out, char)
 			i += 2
 		default:
 			out = append(out, s[i])

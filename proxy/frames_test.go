@@ -34,15 +34,22 @@ func TestLogoutReachesEveryFrameBeforeItReturns(t *testing.T) {
 	})
 }
 
+// withFrozen is an origin with two frames that have the token in memory; the
+// second hears nothing any more. It needs a bubble of synctest.
+func withFrozen(t testing.TB) (o *origin, here, frozen *frame) {
+	t.Helper()
+	o, here = signedIn(t)
+	frozen = o.open()
+	require.NotEmpty(t, bearer(frozen.get(t.Context())))
+	synctest.Wait()
+	frozen.freeze()
+	return o, here, frozen
+}
+
 func TestLogoutWaitsForAFrameThatIsSlow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		origin := newOrigin(t)
-		here, there := origin.open(), origin.open()
-		here.signIn(t)
-		require.NotEmpty(t, bearer(there.get(t.Context())))
-		synctest.Wait()
-		there.freeze()
+		_, here, there := withFrozen(t)
 		began := time.Now()
 		returned := make(chan struct{})
 		go func() {
@@ -64,12 +71,7 @@ func TestLogoutWaitsForAFrameThatIsSlow(t *testing.T) {
 func TestLogoutDoesNotWaitForAFrozenFrameForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		origin := newOrigin(t)
-		here, frozen := origin.open(), origin.open()
-		here.signIn(t)
-		require.NotEmpty(t, bearer(frozen.get(t.Context())))
-		synctest.Wait()
-		frozen.freeze()
+		origin, here, _ := withFrozen(t)
 		began := time.Now()
 		require.Equal(t, []string{"ok"}, here.call(t.Context(), protocol.CallRemove, "main"))
 		require.Equal(t, barrierTimeout, time.Since(began))
@@ -194,9 +196,7 @@ func TestWarm(t *testing.T) {
 func TestHeard(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		origin := newOrigin(t)
-		frame := origin.open()
-		frame.signIn(t)
+		_, frame := signedIn(t)
 		frame.get(t.Context())
 		for _, message := range []string{"", "signedout", "x"} {
 			frame.Heard(message)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"tokenvault/internal/hex"
 )
 
 // errNotJSONObject is returned for a body that is not one JSON object.
@@ -306,26 +308,13 @@ func hex4(b []byte) (uint16, bool) {
 	}
 	var value uint16
 	for _, c := range b[:4] {
-		digit, ok := hexDigit(c)
+		digit, ok := hex.Digit(c)
 		if !ok {
 			return 0, false
 		}
 		value = value<<4 | uint16(digit)
 	}
 	return value, true
-}
-
-func hexDigit(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	default:
-		return 0, false
-	}
 }
 
 const hexDigits = "0123456789abcdef"

@@ -61,8 +61,7 @@ func (p *Proxy) endSession(client *policy.Client, revoke bool) error {
 	}
 	if current != nil {
 		if revoke {
-			p.revoke(client, current.refresh, "refresh_token")
-			p.revoke(client, current.access, "access_token")
+			p.revokeBoth(client, current)
 		}
 		p.hints.keep(client.Name, current.id, p.clock())
 	}
@@ -92,6 +91,13 @@ func (p *Proxy) revokeAccess(client *policy.Client) error {
 	return p.save(client, current, &next, "")
 }
 
+// revokeBoth revokes the refresh token first: with it another access token could
+// be had.
+func (p *Proxy) revokeBoth(client *policy.Client, of *session) {
+	p.revoke(client, of.refresh, "refresh_token")
+	p.revoke(client, of.access, "access_token")
+}
+
 // revoke asks the server to revoke one token. Whether it does changes nothing
 // here: the tokens are forgotten either way, and expire by themselves.
 func (p *Proxy) revoke(client *policy.Client, token secret.String, hint string) {
@@ -107,8 +113,8 @@ func (p *Proxy) revoke(client *policy.Client, token secret.String, hint string) 
 	}, nil, "omit")
 }
 
-// revokeTimeout bounds the wait for each revocation, so that a sign-out does not
-// hang on a server that does not answer.
+// revokeTimeout bounds the wait for each revocation, so that neither a sign-out nor
+// the error of a sign-in hangs on a server that does not answer.
 const revokeTimeout = 5 * time.Second
 
 // hintLifetime is how long an id_token outlives its sign-out in memory.

@@ -27,9 +27,7 @@ var bothRevoked = []string{"refresh_token " + refreshToken(1) + " spa", "access_
 
 func TestLogoutRevokesThenForgets(t *testing.T) {
 	t.Parallel()
-	origin := newOrigin(t)
-	frame := origin.open()
-	frame.signIn(t)
+	origin, frame := signedIn(t)
 	origin.server.bend(func(_ context.Context, request FetchRequest) (FetchResponse, error) {
 		if forgotten := origin.store.record("session/main") == nil; forgotten != strings.HasPrefix(request.URL, endURL) {
 			t.Errorf("forgotten: %t at the request to %s", forgotten, request.URL)
@@ -88,9 +86,7 @@ func TestLogoutForgetsWhateverTheServerDoes(t *testing.T) {
 
 func TestRemoveForgetsWithoutAWord(t *testing.T) {
 	t.Parallel()
-	origin := newOrigin(t)
-	frame := origin.open()
-	frame.signIn(t)
+	origin, frame := signedIn(t)
 	require.Equal(t, []string{"ok"}, frame.call(t.Context(), protocol.CallRemove, "main"))
 	require.Empty(t, revocations(origin))
 	require.Nil(t, origin.store.record("session/main"))
@@ -115,9 +111,7 @@ func TestRevocationByTheApp(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			origin := newOrigin(t)
-			frame := origin.open()
-			frame.signIn(t)
+			origin, frame := signedIn(t)
 			answer := frame.post(t.Context(), revokeURL, tt.body)
 			require.Equal(t, 200, answer.Status, "%s", answer.Body)
 			require.Equal(t, tt.want, revocations(origin))
@@ -153,9 +147,7 @@ func TestRevocationIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			origin := newOrigin(t)
-			frame := origin.open()
-			frame.signIn(t)
+			origin, frame := signedIn(t)
 			r.method, r.url = "POST", revokeURL
 			requireRefusal(t, frame.do(t.Context(), r), 400, protocol.CodeInvalidRequest)
 			require.Empty(t, revocations(origin))
@@ -191,9 +183,7 @@ func TestEndSessionHint(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			origin := newOrigin(t)
-			frame := origin.open()
-			frame.signIn(t)
+			origin, frame := signedIn(t)
 			if tt.prepare != nil {
 				tt.prepare(t, origin, frame)
 			}
@@ -201,9 +191,9 @@ func TestEndSessionHint(t *testing.T) {
 			require.Equal(t, Send, answer.Action)
 			require.Equal(t, endURL+tt.want, answer.URL)
 			require.Empty(t, header(answer.Headers, "authorization"))
-			answer = frame.Head(id, 200, "", answer.URL, nil, true)
+			answer = frame.Head(id, Response{Status: 200})
 			require.Equal(t, Deliver, answer.Action)
-			require.Equal(t, endURL+tt.query, answer.URL, "the app sees the URL that it wrote")
+			require.Empty(t, answer.URL, "the app sees the URL that it wrote")
 		})
 	}
 }
@@ -225,7 +215,7 @@ func TestEndSessionHidesTheHint(t *testing.T) {
 	id, answer := frame.start(t.Context(), request{url: endURL + "?client_id=spa2"})
 	require.Contains(t, answer.URL, idToken(1))
 	frame.call(t.Context(), protocol.CallRemove, "other")
-	answer = frame.Head(id, 200, "", answer.URL, []string{"x-echo", idToken(1), "content-type", "text/html"}, true)
+	answer = frame.Head(id, Response{Status: 200, Headers: []string{"x-echo", idToken(1), "content-type", "text/html"}})
 	require.Equal(t, "REDACTED", header(answer.Headers, "x-echo"))
 	require.Equal(t, "<REDACTED>", string(frame.Chunk(id, []byte("<"+idToken(1)+">"), true)))
 }

@@ -42,11 +42,13 @@ func testTable() *policy.Table {
 			Resources: []policy.Rule{{Origin: "https://api.example.com", Path: resources, Methods: []string{"GET", "POST"}}},
 		}
 	}
+	other := client("other", "spa2", "/v2/*", "access_token", "refresh_token", "id_token")
+	other.Resources = append(other.Resources, policy.Rule{Origin: "https://files.example.com", Path: "/v2/*", Methods: []string{"GET"}})
 	return &policy.Table{
 		AppOrigin: appOrigin, VaultOrigin: "https://vault.example.com", TimeoutMS: 30_000,
 		Clients: []policy.Client{
 			client("main", "spa", "/v1/*", "access_token", "refresh_token"),
-			client("other", "spa2", "/v2/*", "access_token", "refresh_token", "id_token"),
+			other,
 		},
 	}
 }
@@ -490,10 +492,18 @@ func (r request) pairs() []string {
 func (f *frame) start(ctx context.Context, r request) (uint32, Answer) {
 	id := f.lastID.Add(1)
 	answer := f.Begin(id, targetOf(r.url), r.pairs())
-	for answer.Action == Await || answer.Action == AwaitBody {
+	for answer.Action == AwaitBody {
 		answer = f.Settle(ctx, id, []byte(r.body))
 	}
-	return id, answer
+	return id, f.settle(ctx, id, answer)
+}
+
+// settle waits for what an answer leaves open.
+func (f *frame) settle(ctx context.Context, id uint32, answer Answer) Answer {
+	for answer.Action == Await {
+		answer = f.Settle(ctx, id, nil)
+	}
+	return answer
 }
 
 // do is start for a request that ends there.
@@ -518,8 +528,40 @@ const signInForm = "grant_type=authorization_code&code=c&code_verifier=v&redirec
 // signIn signs the first client in.
 func (f *frame) signIn(t testing.TB) {
 	t.Helper()
-	answer := f.post(t.Context(), tokenURL, signInForm)
+	f.signInAs(t, "spa")
+}
+
+// signInAs signs the client with this client_id in.
+func (f *frame) signInAs(t testing.TB, id string) {
+	t.Helper()
+	answer := f.post(t.Context(), tokenURL, strings.Replace(signInForm, "client_id=spa", "client_id="+id, 1))
 	require.Equal(t, 200, answer.Status, "%s", answer.Body)
+}
+
+// signedIn is an origin with one frame, in which the first client is signed in.
+func signedIn(t testing.TB) (*origin, *frame) {
+	t.Helper()
+	origin := newOrigin(t)
+	frame := origin.open()
+	frame.signIn(t)
+	return origin, frame
+}
+
+// expired is signedIn two hours ago, for tokens that live one.
+func expired(t testing.TB) (*origin, *frame) {
+	t.Helper()
+	origin, frame := signedIn(t)
+	origin.advance(2 * time.Hour)
+	return origin, frame
+}
+
+// aboutToExpire is signedIn so long ago that the token is to be renewed, and still
+// good for twenty seconds.
+func aboutToExpire(t testing.TB) (*origin, *frame) {
+	t.Helper()
+	origin, frame := signedIn(t)
+	origin.advance(time.Hour - 20*time.Second)
+	return origin, frame
 }
 
 // bearer returns the token that a Send carries, "" for any other answer.

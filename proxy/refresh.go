@@ -164,6 +164,33 @@ func (p *Proxy) renewLocked(client *policy.Client, wanting *session) (*session, 
 	return next, nil
 }
 
+// giveUp forgets a session that cannot be renewed and whose access token an API has
+// called invalid: to keep it would tell the app that it is signed in, and have
+// each of its requests fail. If the store has another session by now, of a new
+// sign-in, it is that one that the caller gets.
+func (p *Proxy) giveUp(client *policy.Client, refused *session) (*session, error) {
+	unlock, err := p.writing(client)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	current, err := p.read(client)
+	switch {
+	case err != nil:
+		return nil, err
+	case current == nil:
+		return nil, errSessionExpired // another request was faster
+	case current.generation != refused.generation && current.alive(p.clock()):
+		return current, nil
+	case current.generation != refused.generation:
+		return nil, errSessionExpired
+	}
+	if err := p.forget(client, current); err != nil {
+		return nil, err
+	}
+	return nil, errSessionExpired
+}
+
 // oauthError returns the error code of an OAuth error response (RFC 6749 §5.2).
 func oauthError(body []byte) string {
 	list, err := members(body)

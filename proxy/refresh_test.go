@@ -63,10 +63,7 @@ func pause(ctx context.Context, d time.Duration) error {
 
 func TestRefreshRequest(t *testing.T) {
 	t.Parallel()
-	origin := newOrigin(t)
-	frame := origin.open()
-	frame.signIn(t)
-	origin.advance(2 * time.Hour)
+	origin, frame := expired(t)
 	require.Equal(t, accessToken(2), bearer(frame.get(t.Context())))
 	require.Equal(t, form{{"grant_type", "refresh_token"}, {"refresh_token", refreshToken(1)}, {"client_id", "spa"}}, origin.server.asked(tokenURL)[1])
 	require.Equal(t, "omit", origin.server.requests[1].Credentials)
@@ -75,9 +72,7 @@ func TestRefreshRequest(t *testing.T) {
 
 func TestWithoutRotationTheRefreshTokenIsKept(t *testing.T) {
 	t.Parallel()
-	origin := newOrigin(t)
-	frame := origin.open()
-	frame.signIn(t)
+	origin, frame := signedIn(t)
 	origin.server.bend(always(jsonResponse(200, `{"access_token":"access-without-refresh","expires_in":60}`), nil))
 	for range 3 {
 		origin.advance(2 * time.Hour)
@@ -117,11 +112,8 @@ func TestFailedRefresh(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			origin := newOrigin(t)
-			frame := origin.open()
-			frame.signIn(t)
+			origin, frame := expired(t)
 			origin.server.bend(always(tt.response, tt.err))
-			origin.advance(2 * time.Hour)
 			answer := frame.get(t.Context())
 			if tt.status == 0 {
 				require.Equal(t, Fail, answer.Action)
@@ -159,11 +151,8 @@ func TestTokenThatIsStillGoodIsUsedWhenTheRefreshFails(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			origin := newOrigin(t)
-			frame := origin.open()
-			frame.signIn(t)
+			origin, frame := aboutToExpire(t)
 			origin.server.bend(always(tt.response, tt.err))
-			origin.advance(time.Hour - 20*time.Second)
 			require.Equal(t, tt.want, bearer(frame.get(t.Context())))
 			require.Equal(t, 1, origin.server.refreshes())
 		})
@@ -173,13 +162,10 @@ func TestTokenThatIsStillGoodIsUsedWhenTheRefreshFails(t *testing.T) {
 func TestSlowRefreshDoesNotHoldUpAGoodToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		origin := newOrigin(t)
-		frame := origin.open()
-		frame.signIn(t)
+		origin, frame := aboutToExpire(t)
 		origin.server.bend(func(ctx context.Context, _ FetchRequest) (FetchResponse, error) {
 			return FetchResponse{}, pause(ctx, 20*time.Second)
 		})
-		origin.advance(time.Hour - 20*time.Second)
 		began := time.Now()
 		require.Equal(t, accessToken(1), bearer(frame.get(t.Context())))
 		require.Equal(t, patience, time.Since(began))
@@ -195,14 +181,11 @@ func TestSlowRefreshDoesNotHoldUpAGoodToken(t *testing.T) {
 func TestTokenThatExpiresDuringASlowRefreshIsNotUsed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		origin := newOrigin(t)
-		frame := origin.open()
-		frame.signIn(t)
+		origin, frame := aboutToExpire(t)
 		origin.server.bend(func(ctx context.Context, _ FetchRequest) (FetchResponse, error) {
 			origin.advance(time.Minute)
 			return FetchResponse{}, pause(ctx, 20*time.Second)
 		})
-		origin.advance(time.Hour - 20*time.Second)
 		require.Equal(t, accessToken(2), bearer(frame.get(t.Context())))
 		require.Equal(t, 1, origin.server.refreshes())
 	})
@@ -242,10 +225,7 @@ func TestSignOutDuringARefreshLeavesNoTokenToUse(t *testing.T) {
 func TestACallerThatGivesUpDoesNotCancelTheRefresh(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		origin := newOrigin(t)
-		frame := origin.open()
-		frame.signIn(t)
-		origin.advance(2 * time.Hour)
+		origin, frame := expired(t)
 		origin.server.bend(func(ctx context.Context, _ FetchRequest) (FetchResponse, error) {
 			return FetchResponse{}, pause(ctx, 10*time.Second)
 		})
@@ -263,10 +243,7 @@ func TestACallerThatGivesUpDoesNotCancelTheRefresh(t *testing.T) {
 func TestAServerThatNeverAnswersARefresh(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		origin := newOrigin(t)
-		frame := origin.open()
-		frame.signIn(t)
-		origin.advance(2 * time.Hour)
+		origin, frame := expired(t)
 		origin.server.bend(func(ctx context.Context, _ FetchRequest) (FetchResponse, error) {
 			<-ctx.Done()
 			return FetchResponse{}, ctx.Err()
@@ -285,10 +262,7 @@ func TestAServerThatNeverAnswersARefresh(t *testing.T) {
 func TestASlowReplyIsStillStored(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		origin := newOrigin(t)
-		frame := origin.open()
-		frame.signIn(t)
-		origin.advance(2 * time.Hour)
+		origin, frame := expired(t)
 		origin.server.bend(func(ctx context.Context, _ FetchRequest) (FetchResponse, error) {
 			<-ctx.Done() // and the reply has come at that very moment
 			return jsonResponse(200, tokenReply(2, 3600)), nil
@@ -402,32 +376,25 @@ func TestClockJumps(t *testing.T) {
 	t.Parallel()
 	t.Run("forward: the token counts as expired and is renewed", func(t *testing.T) {
 		t.Parallel()
-		origin := newOrigin(t)
-		frame := origin.open()
-		frame.signIn(t)
+		origin, frame := signedIn(t)
 		origin.advance(24 * 365 * time.Hour)
 		require.Equal(t, accessToken(2), bearer(frame.get(t.Context())))
 	})
 	t.Run("back: the token counts as new, and a 401 mends it", func(t *testing.T) {
 		t.Parallel()
-		origin := newOrigin(t)
-		frame := origin.open()
-		frame.signIn(t)
+		origin, frame := signedIn(t)
 		first := origin.stored(t, "main").generation
 		origin.advance(-24 * time.Hour)
 		id, answer := frame.start(t.Context(), request{url: apiURL})
 		require.Equal(t, accessToken(1), bearer(answer))
-		require.Equal(t, Await, frame.Head(id, 401, "", apiURL, invalidToken, true).Action)
+		require.Equal(t, Await, frame.Head(id, Response{Status: 401, Headers: invalidToken}).Action)
 		require.Equal(t, accessToken(2), bearer(frame.Settle(t.Context(), id, nil)))
 		frame.signIn(t)
 		require.Greater(t, origin.stored(t, "main").generation, first, "generations never go back")
 	})
 	t.Run("during a refresh: it runs once", func(t *testing.T) {
 		t.Parallel()
-		origin := newOrigin(t)
-		frame := origin.open()
-		frame.signIn(t)
-		origin.advance(2 * time.Hour)
+		origin, frame := expired(t)
 		origin.server.bend(func(context.Context, FetchRequest) (FetchResponse, error) {
 			origin.advance(-3 * time.Hour)
 			return FetchResponse{}, nil

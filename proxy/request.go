@@ -21,14 +21,14 @@ const (
 	// Reply answers the app with Status, Headers and Body.
 	Reply
 	// Send makes the request with Headers, to URL if there is one, else to the
-	// URL that was judged.
+	// URL that was judged. It may be asked for more than once.
 	Send
 	// Await waits for Settle.
 	Await
 	// AwaitBody waits for Settle, which needs the request's body.
 	AwaitBody
-	// Deliver passes the response on with Headers, and its body through Chunk
-	// if Scrub is set.
+	// Deliver passes the response on with Headers, with URL if a redirect led
+	// there, and its body through Chunk if Scrub is set.
 	Deliver
 )
 
@@ -78,11 +78,22 @@ func (t Target) plain() bool {
 	return ok && (rest == "" || rest == "?"+t.Query)
 }
 
+// Response is the head of what a Send brought.
+type Response struct {
+	Status     int
+	StatusText string
+	Headers    []string // name, value, name, value, …
+	// Redirected is the URL that the browser was led to; zero if to none.
+	Redirected Target
+}
+
 // exchange is the state of one request of the app.
 type exchange struct {
 	client      int
 	kind        policy.Kind
+	method      string
 	target      Target
+	redirected  bool     // target is where a redirect led
 	headers     []string // the app's, filtered
 	credentials string
 	used        *session // whose token was attached
@@ -105,7 +116,7 @@ func (p *Proxy) Begin(id uint32, target Target, pairs []string) Answer {
 	}
 	verdict := p.table.Judge(target.Origin, target.Path, target.Query, request.Method)
 	ex := &exchange{
-		client: verdict.Client, kind: verdict.Kind, target: target,
+		client: verdict.Client, kind: verdict.Kind, method: request.Method, target: target,
 		headers: callerHeaders(request.Headers), credentials: request.Credentials,
 	}
 	switch verdict.Kind {
@@ -122,12 +133,8 @@ func (p *Proxy) Begin(id uint32, target Target, pairs []string) Answer {
 	case policy.EndSession:
 		ex.next = p.endSessionRequest
 	case policy.Resource, policy.UserInfo:
-		client := &p.table.Clients[verdict.Client]
-		if current := p.sessions.peek(client.Name); current != nil && current.fresh(p.clock(), refreshBefore(client)) {
-			p.put(id, ex)
-			return p.attach(ex, current)
-		}
-		ex.next = p.resourceRequest
+		p.put(id, ex)
+		return p.authorize(ex)
 	default:
 		return p.denied(verdict, request.Method)
 	}
@@ -147,12 +154,27 @@ func (p *Proxy) denied(verdict policy.Verdict, method string) Answer {
 	}
 }
 
+// authorize attaches the access token of a request to a resource, at once if it
+// is at hand.
+func (p *Proxy) authorize(ex *exchange) Answer {
+	client := &p.table.Clients[ex.client]
+	if current := p.sessions.peek(client.Name); current != nil && current.fresh(p.clock(), refreshBefore(client)) {
+		return p.attach(ex, current)
+	}
+	ex.next = p.resourceRequest
+	return Answer{Action: Await}
+}
+
 // attach adds the access token. Whatever Authorization the app wrote is gone.
 func (p *Proxy) attach(ex *exchange, current *session) Answer {
 	ex.used = current
 	headers := append(append([]string(nil), ex.headers...),
 		"authorization", "Bearer "+current.access.Expose()) // EXPOSE: the request leaves the vault for an allow-listed URL
-	return Answer{Action: Send, Headers: headers}
+	answer := Answer{Action: Send, Headers: headers}
+	if ex.redirected {
+		answer.URL = ex.target.Href
+	}
+	return answer
 }
 
 // Settle finishes what Begin or Head left open. It blocks. body is the request's
@@ -234,48 +256,83 @@ func (p *Proxy) idTokenHint(ctx context.Context, client *policy.Client) secret.S
 	return p.hints.get(client.Name, p.clock())
 }
 
-// Head takes the head of the response to a Send, url being the final one, and
-// resendable whether the request could be made once more. It does not block.
-func (p *Proxy) Head(id uint32, status int, statusText, url string, headers []string, resendable bool) Answer {
+// Head takes the head of the response to a Send. It does not block.
+func (p *Proxy) Head(id uint32, response Response) Answer {
 	ex := p.get(id)
-	if ex == nil || ex.used == nil || p.atTokenEndpoint(url) {
+	if ex == nil || ex.used == nil || p.isTokenEndpoint(response.Redirected) {
 		return Answer{Action: Fail}
 	}
-	if isInvalidToken(status, headers) && ex.kind != policy.EndSession && !ex.retried && resendable {
+	if p.follow(ex, response.Redirected) {
+		return p.authorize(ex)
+	}
+	if isInvalidToken(response.Status, response.Headers) && ex.kind != policy.EndSession && !ex.retried {
 		ex.retried = true
 		ex.next = p.retry
 		return Answer{Action: Await}
 	}
-	if status == 206 && isTextLike(header(headers, "content-type")) {
-		// A range that the app chose may cut a token into parts that nobody finds.
-		return refusal(400, protocol.CodeInvalidRequest, "The vault passes no part of a text on: a token could not be told from its part. Send the request without the header Range.")
+	text := isTextLike(header(response.Headers, "content-type"))
+	if text && response.Status == 206 {
+		return p.wholeOf(ex)
 	}
 	scrub := newScrubber(p.hiddenValues(&p.table.Clients[ex.client], ex.used))
 	issued, count := p.sessions.issuedSince(0)
 	scrub.hide(issued)
 	answer := Answer{
-		Action: Deliver, Status: status, StatusText: scrub.text(statusText),
-		URL: scrub.text(url), Headers: scrubHeaders(scrub, headers),
+		Action: Deliver, Status: response.Status, StatusText: scrub.text(response.StatusText),
+		URL: scrub.text(ex.finalURL(response.Redirected)), Headers: scrubHeaders(scrub, response.Headers),
 	}
-	if ex.kind == policy.EndSession {
-		answer.URL = ex.target.Href
-	}
-	if isTextLike(header(headers, "content-type")) {
+	if text {
 		ex.scrub, ex.hidden = scrub, count
 		answer.Scrub = true
-		answer.Headers = withoutLength(answer.Headers)
+		answer.Headers = without(answer.Headers, "content-length") // it may change
 	}
 	return answer
 }
 
-// atTokenEndpoint reports whether a response came from a token endpoint, to which
-// an API has redirected the request. The vault does not know the tokens that such
-// a response may hold, so it could not scrub them.
-func (p *Proxy) atTokenEndpoint(url string) bool {
-	url, _, _ = strings.Cut(url, "?")
+// follow takes up a redirect to another origin that is on the list: the browser
+// has followed it without a token, and the request is made once more with the
+// token of that resource. Only where nothing happens by asking twice, and where
+// the method is the same after the redirect.
+func (p *Proxy) follow(ex *exchange, target Target) bool {
+	if target == (Target{}) || target.Origin == ex.target.Origin || ex.redirected || !isSafe(ex.method) || !target.plain() {
+		return false
+	}
+	verdict := p.table.Judge(target.Origin, target.Path, target.Query, ex.method)
+	if verdict.Kind != policy.Resource && verdict.Kind != policy.UserInfo {
+		return false
+	}
+	ex.client, ex.kind, ex.target, ex.redirected = verdict.Client, verdict.Kind, target, true
+	return true
+}
+
+// finalURL is the URL of the response, "" when it is the request's.
+func (ex *exchange) finalURL(target Target) string {
+	if target.Href == "" && ex.redirected {
+		return ex.target.Href
+	}
+	return target.Href
+}
+
+// wholeOf asks for the whole of a text of which a part came. A part that the app
+// chose could cut a token in two, which nobody finds then.
+func (p *Proxy) wholeOf(ex *exchange) Answer {
+	if header(ex.headers, "range") == "" || !isSafe(ex.method) {
+		return refusal(400, protocol.CodeInvalidRequest, "The vault passes no part of a text on: a token could not be told from its part. Ask for the whole.")
+	}
+	ex.headers = without(without(ex.headers, "range"), "if-range")
+	return p.attach(ex, ex.used)
+}
+
+// isSafe reports whether a request with this method may be made twice.
+func isSafe(method string) bool { return method == "GET" || method == "HEAD" }
+
+// isTokenEndpoint reports whether an API has redirected the request to a token
+// endpoint. The vault does not know the tokens that the response may hold, so it
+// could not scrub them.
+func (p *Proxy) isTokenEndpoint(target Target) bool {
 	for i := range p.table.Clients {
 		endpoint := p.table.Clients[i].Token
-		if !endpoint.IsZero() && url == endpoint.Origin+endpoint.Path {
+		if !endpoint.IsZero() && target.Origin == endpoint.Origin && target.Path == endpoint.Path {
 			return true
 		}
 	}
@@ -293,9 +350,11 @@ func (p *Proxy) retry(ctx context.Context, ex *exchange, _ []byte) Answer {
 		return failure(client.Name, errNotSignedIn)
 	case current.generation == ex.used.generation || !current.alive(p.clock()):
 		if current.refresh.IsZero() {
-			return failure(client.Name, errSessionExpired)
+			current, err = p.giveUp(client, ex.used)
+		} else {
+			current, err = p.renew(ctx, client, current)
 		}
-		if current, err = p.renew(ctx, client, current); err != nil {
+		if err != nil {
 			if errors.Is(err, ErrNetwork) {
 				err = errRefreshFailed
 			}
@@ -305,8 +364,8 @@ func (p *Proxy) retry(ctx context.Context, ex *exchange, _ []byte) Answer {
 	return p.attach(ex, current)
 }
 
-// Chunk scrubs a part of a body that Deliver marked with Scrub. The result is
-// valid until the next call for this id. It does not block.
+// Chunk scrubs a part of a body that Deliver marked with Scrub. The result may be
+// a part of chunk, and is valid until the next call for this id. It does not block.
 func (p *Proxy) Chunk(id uint32, chunk []byte, last bool) []byte {
 	ex := p.get(id)
 	if ex == nil || ex.scrub == nil {
@@ -341,17 +400,17 @@ func (p *Proxy) get(id uint32) *exchange {
 // scrubHeaders scrubs the values, and the names too: both can echo.
 func scrubHeaders(scrub *scrubber, headers []string) []string {
 	out := make([]string, len(headers))
-	for i, text := range headers {
-		out[i] = scrub.text(text)
+	for i := 0; i+1 < len(headers); i += 2 {
+		out[i], out[i+1] = scrub.name(headers[i]), scrub.text(headers[i+1])
 	}
 	return out
 }
 
-// withoutLength drops the Content-Length of a body whose length may change.
-func withoutLength(headers []string) []string {
+// without drops a header. The name is in lower case.
+func without(headers []string, name string) []string {
 	out := make([]string, 0, len(headers))
 	for i := 0; i+1 < len(headers); i += 2 {
-		if lower(headers[i]) != "content-length" {
+		if lower(headers[i]) != name {
 			out = append(out, headers[i], headers[i+1])
 		}
 	}

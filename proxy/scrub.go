@@ -1,6 +1,9 @@
 package proxy
 
-import "tokenvault/internal/secret"
+import (
+	"tokenvault/internal/hex"
+	"tokenvault/internal/secret"
+)
 
 // minSecret is the length below which a token is not searched for: a shorter
 // one would also be found where it is not meant. No server issues such tokens.
@@ -19,17 +22,32 @@ const minSecret = 8
 // still grow wait for the next chunk, so a slow stream stays a stream.
 type scrubber struct {
 	secrets []string
+	fold    bool      // a letter is also found in its other case
 	starts  [256]bool // bytes a match can begin with
-	tail    []byte    // the beginning of a possible match
+	// Any spelling of any secret begins with at least window bytes that are all
+	// among these.
+	members [256]bool
+	window  int
+	tail    []byte // the beginning of a possible match
 	out     []byte
 }
 
+// escapeBytes are what a spelling may have beside those of the secret.
+const escapeBytes = `%\&#xXu;0123456789abcdefABCDEF`
+
 func newScrubber(secrets []string) *scrubber {
-	s := &scrubber{}
+	s := &scrubber{window: maxWindow}
 	s.starts['%'], s.starts['\\'], s.starts['&'] = true, true, true
+	for i := range len(escapeBytes) {
+		s.members[escapeBytes[i]] = true
+	}
 	s.hide(secrets)
 	return s
 }
+
+// maxWindow bounds the bytes of a secret that are members: the more of them
+// there are, the less they tell a token from other text.
+const maxWindow = 24
 
 // hide adds secrets, from the next byte on: a stream may outlive the token that
 // it was asked for with.
@@ -40,6 +58,10 @@ func (s *scrubber) hide(secrets []string) {
 		}
 		s.secrets = append(s.secrets, secret)
 		s.starts[secret[0]] = true
+		for i := range min(len(secret), maxWindow) {
+			s.members[secret[i]] = true
+		}
+		s.window = min(s.window, len(secret))
 	}
 }
 
@@ -52,8 +74,9 @@ func contains(list []string, item string) bool {
 	return false
 }
 
-// write takes the next chunk and returns the bytes that are safe to pass on.
-// They are valid until the next write. After the last chunk nothing is held.
+// write takes the next chunk and returns the bytes that are safe to pass on:
+// the chunk's own, as far as they go, if none of them had to be replaced. They
+// are valid until the next write. After the last chunk nothing is held.
 func (s *scrubber) write(chunk []byte, last bool) []byte {
 	buf := chunk
 	if len(s.tail) > 0 {
@@ -61,31 +84,52 @@ func (s *scrubber) write(chunk []byte, last bool) []byte {
 		s.tail = nil
 	}
 	out := s.out[:0]
-	from := 0
-	for at := 0; at < len(buf); {
-		if !s.starts[buf[at]] {
-			at++
-			continue
-		}
+	from, end := 0, len(buf)
+	for at := s.next(buf, 0); at < len(buf); {
 		length, partial := s.match(buf[at:])
-		switch {
-		case partial && !last:
-			out = append(out, buf[from:at]...)
+		if partial && !last {
 			s.tail = append([]byte(nil), buf[at:]...)
-			s.out = out
-			return out
-		case length > 0:
+			end = at
+			break
+		}
+		if length > 0 {
 			out = append(out, buf[from:at]...)
 			out = append(out, secret.Redacted...)
 			at += length
 			from = at
-		default:
+		} else {
 			at++
 		}
+		at = s.next(buf, at)
 	}
-	out = append(out, buf[from:]...)
-	s.out = out
-	return out
+	if from == 0 {
+		return buf[:end]
+	}
+	s.out = append(out, buf[from:end]...)
+	return s.out
+}
+
+// next returns where, from at on, a match may begin next; len(buf) for nowhere.
+// Most bytes of a text are never looked at: in a window of bytes with one that is
+// no member, no match begins at that one or before it.
+func (s *scrubber) next(buf []byte, at int) int {
+	known := at // up to here all are members
+	for at < len(buf) {
+		end := min(at+s.window, len(buf))
+		i := end - 1
+		for i >= known && s.members[buf[i]] {
+			i--
+		}
+		switch {
+		case i >= known:
+			at, known = i+1, i+1
+		case s.starts[buf[at]]:
+			return at
+		default:
+			at, known = at+1, end
+		}
+	}
+	return at
 }
 
 // text scrubs a whole string.
@@ -93,11 +137,37 @@ func (s *scrubber) text(text string) string {
 	return string(s.write([]byte(text), true))
 }
 
+// name scrubs the name of a header. Browsers and HTTP/2 write names in lower case,
+// so a token is found there in any case: who knows its letters and not their case
+// has little left to guess.
+func (s *scrubber) name(text string) string {
+	folded := scrubber{secrets: s.secrets, fold: true}
+	for c, is := range s.starts {
+		if is {
+			folded.starts[c], folded.starts[otherCase(byte(c))] = true, true
+		}
+	}
+	return folded.text(text)
+}
+
+// otherCase returns an ASCII letter in its other case, and any other byte as it is.
+func otherCase(c byte) byte {
+	if 'a' <= c|0x20 && c|0x20 <= 'z' {
+		return c ^ 0x20
+	}
+	return c
+}
+
+// is reports whether c counts as the byte of a secret.
+func (s *scrubber) is(c, secret byte) bool {
+	return c == secret || s.fold && otherCase(c) == secret
+}
+
 // match returns the length of the longest secret that stands at the beginning
 // of buf, and whether a secret might stand there once more bytes have come.
 func (s *scrubber) match(buf []byte) (length int, partial bool) {
 	for _, secret := range s.secrets {
-		end, more := spell(buf, 0, secret)
+		end, more := s.spell(buf, 0, secret)
 		length = max(length, end)
 		partial = partial || more
 	}
@@ -106,24 +176,24 @@ func (s *scrubber) match(buf []byte) (length int, partial bool) {
 
 // spell returns where the spelling of the secret that goes on at buf[at] ends, 0
 // when it does not; more is true when buf ends before that is decided.
-func spell(buf []byte, at int, secret string) (end int, more bool) {
+func (s *scrubber) spell(buf []byte, at int, secret string) (end int, more bool) {
 	for i := 0; i < len(secret); i++ {
 		if at >= len(buf) {
 			return 0, true
 		}
 		char, width, cut := unescapeAt(buf[at:])
-		escaped := width > 0 && char == secret[i]
+		escaped := width > 0 && s.is(char, secret[i])
 		switch {
-		case buf[at] == secret[i] && (escaped || cut):
+		case s.is(buf[at], secret[i]) && (escaped || cut):
 			// The secret has a "%" itself, which is followed by what may as well
 			// be its escape: both readings may lead on.
-			end, more = spell(buf, at+1, secret[i+1:])
+			end, more = s.spell(buf, at+1, secret[i+1:])
 			if escaped {
-				other, otherMore := spell(buf, at+width, secret[i+1:])
+				other, otherMore := s.spell(buf, at+width, secret[i+1:])
 				end, more = max(end, other), more || otherMore
 			}
 			return end, more || cut
-		case buf[at] == secret[i]:
+		case s.is(buf[at], secret[i]):
 			at++
 		case cut:
 			return 0, true
@@ -167,7 +237,7 @@ func hexEscape(buf []byte, skip, digits int) (char byte, width int, more bool) {
 		if i >= len(buf) {
 			return 0, 0, true
 		}
-		digit, ok := hexDigit(buf[i])
+		digit, ok := hex.Digit(buf[i])
 		if !ok {
 			return 0, 0, false
 		}
@@ -198,7 +268,7 @@ func characterReference(buf []byte) (char byte, width int, more bool) {
 		if at >= len(buf) {
 			return 0, 0, true
 		}
-		digit, ok := hexDigit(buf[at])
+		digit, ok := hex.Digit(buf[at])
 		if ok && int(digit) < base {
 			value = value*base + int(digit)
 			continue

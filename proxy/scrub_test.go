@@ -110,6 +110,40 @@ func TestScrub(t *testing.T) {
 	}
 }
 
+func TestScrubOfHeaderNamesFindsEitherCase(t *testing.T) {
+	t.Parallel()
+	const token = "eyJhbGciOi.J9-x_Y"
+	tests := []struct {
+		name     string
+		secrets  []string
+		in, out  string
+		sameText bool // text, which keeps to the case, finds it too
+	}{
+		{"as it is", []string{token}, "x-" + token, "x-REDACTED", true},
+		{"in lower case, as browsers write names", []string{token}, "x-" + strings.ToLower(token) + "-y", "x-REDACTED-y", false},
+		{"in upper case", []string{token}, strings.ToUpper(token), "REDACTED", false},
+		{"mixed", []string{token}, "EYJhbgciOi.j9-X_y", "REDACTED", false},
+		{"escaped, then in lower case", []string{token}, strings.ToLower(spelled(token, escapes["percent, upper"])), "REDACTED", true},
+		{"in lower case, then escaped", []string{token}, spelled(strings.ToLower(token), escapes["percent, lower"]), "REDACTED", false},
+		{"several", []string{"Another-Token", token}, "another-token" + strings.ToLower(token), "REDACTEDREDACTED", false},
+		{"one begins as the other", []string{"Secret-One", "SECRET-ONE-AND-MORE"}, "secret-one-and-more", "REDACTED", false},
+		{"after a false start", []string{"Aaaaaaab"}, "aaaaaaaaab", "aaREDACTED", false},
+		{"a secret with an escape in it", []string{"Abc%2Fxyz-123"}, "abc%2fxyz-123", "REDACTED", false},
+		{"what only differs by the bit of the case", []string{"token[1]@{2}"}, "token{1}@[2]", "token{1}@[2]", true},
+		{"an ordinary name", []string{token}, "Content-Type", "Content-Type", true},
+		{"cut short", []string{token}, strings.ToLower(token)[:len(token)-1], strings.ToLower(token)[:len(token)-1], true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			scrub := newScrubber(tt.secrets)
+			require.Equal(t, tt.out, scrub.name(tt.in))
+			require.Equal(t, tt.sameText, scrub.text(tt.in) == tt.out, "values and bodies keep to the case")
+			require.Equal(t, tt.out, scrub.name(tt.in), "the next name is scrubbed alike")
+		})
+	}
+}
+
 func TestScrubHoldsBackOnlyWhatCouldBeASecret(t *testing.T) {
 	t.Parallel()
 	const secret = "eyJhbGciOi.J9-x_y"

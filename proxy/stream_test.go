@@ -16,13 +16,12 @@ var textBody = []string{"content-type", "text/plain"}
 
 func TestDeliverScrubsTheHead(t *testing.T) {
 	t.Parallel()
-	frame := newOrigin(t).open()
-	frame.signIn(t)
+	_, frame := signedIn(t)
 	id, _ := frame.start(t.Context(), request{url: apiURL})
 	token := accessToken(1)
-	answer := frame.Head(id, 418, "I am "+token, "https://api.example.com/v1/x?t="+token, []string{
+	answer := frame.Head(id, Response{Status: 418, StatusText: "I am " + token, Headers: []string{
 		"content-type", "text/plain", "Content-Length", "12", "x-auth", "Bearer " + token, "x-" + token, "1", "x-json", `{"t":"access\u002dtoken-0001"}`, "x-refresh", refreshToken(1),
-	}, true)
+	}, Redirected: targetOf("https://api.example.com/v1/x?t=" + token)})
 	require.Equal(t, Answer{
 		Action: Deliver, Status: 418, StatusText: "I am REDACTED", URL: "https://api.example.com/v1/x?t=REDACTED", Scrub: true,
 		Headers: []string{"content-type", "text/plain", "x-auth", "Bearer REDACTED", "x-REDACTED", "1", "x-json", `{"t":"REDACTED"}`, "x-refresh", "REDACTED"},
@@ -31,11 +30,10 @@ func TestDeliverScrubsTheHead(t *testing.T) {
 
 func TestDeliverLeavesBinaryBodiesAlone(t *testing.T) {
 	t.Parallel()
-	frame := newOrigin(t).open()
-	frame.signIn(t)
+	_, frame := signedIn(t)
 	id, _ := frame.start(t.Context(), request{url: apiURL})
 	headers := []string{"content-type", "image/png", "content-length", "12"}
-	answer := frame.Head(id, 200, "OK", apiURL, headers, true)
+	answer := frame.Head(id, Response{Status: 200, StatusText: "OK", Headers: headers})
 	require.False(t, answer.Scrub)
 	require.Equal(t, headers, answer.Headers)
 }
@@ -47,10 +45,9 @@ func TestResponsesOfATokenEndpointAreNotDelivered(t *testing.T) {
 	for url, want := range map[string]Action{
 		tokenURL: Fail, tokenURL + "?x=1": Fail, tokenURL + "s": Deliver, "https://api.example.com/v1/other": Deliver,
 	} {
-		frame := newOrigin(t).open()
-		frame.signIn(t)
+		_, frame := signedIn(t)
 		id, _ := frame.start(t.Context(), request{method: "POST", url: apiURL})
-		require.Equal(t, want, frame.Head(id, 200, "OK", url, textBody, true).Action, url)
+		require.Equal(t, want, frame.Head(id, Response{Status: 200, StatusText: "OK", Headers: textBody, Redirected: targetOf(url)}).Action, url)
 	}
 }
 
@@ -62,7 +59,7 @@ func TestAStreamHidesTokensThatComeLater(t *testing.T) {
 		here, there := origin.open(), origin.open()
 		here.signIn(t)
 		id, _ := here.start(t.Context(), request{url: apiURL})
-		require.True(t, here.Head(id, 200, "OK", apiURL, textBody, true).Scrub)
+		require.True(t, here.Head(id, Response{Status: 200, StatusText: "OK", Headers: textBody}).Scrub)
 		require.Equal(t, "a REDACTED", string(here.Chunk(id, []byte("a "+accessToken(1)), false)))
 
 		require.Equal(t, []string{"ok"}, here.call(t.Context(), protocol.CallRefresh, "main"))
@@ -83,12 +80,10 @@ func TestATokenIsHiddenUntilItExpires(t *testing.T) {
 	echo := func(t *testing.T, frame *frame) string {
 		id, answer := frame.start(t.Context(), request{url: apiURL})
 		require.Equal(t, Send, answer.Action, "%s", answer.Body)
-		frame.Head(id, 200, "OK", apiURL, textBody, true)
+		frame.Head(id, Response{Status: 200, StatusText: "OK", Headers: textBody})
 		return string(frame.Chunk(id, []byte(accessToken(1)), true))
 	}
-	origin := newOrigin(t)
-	frame := origin.open()
-	frame.signIn(t)
+	origin, frame := signedIn(t)
 	for range 40 {
 		require.Equal(t, []string{"ok"}, frame.call(t.Context(), protocol.CallRefresh, "main"))
 	}
@@ -119,8 +114,7 @@ func TestTheNumberOfHiddenTokensIsBounded(t *testing.T) {
 // Clients that redact differently do not get in each other's way.
 func TestEachClientHidesWhatItsConfigurationSays(t *testing.T) {
 	t.Parallel()
-	frame := newOrigin(t).open()
-	frame.signIn(t)
+	_, frame := signedIn(t)
 	answer := frame.post(t.Context(), tokenURL, strings.Replace(signInForm, "client_id=spa", "client_id=spa2", 1))
 	require.Contains(t, string(answer.Body), `"id_token":"REDACTED"`)
 	for _, url := range []string{apiURL, "https://api.example.com/v2/items"} {
@@ -128,22 +122,28 @@ func TestEachClientHidesWhatItsConfigurationSays(t *testing.T) {
 		require.Equal(t, Send, start.Action)
 	}
 	id, _ := frame.start(t.Context(), request{url: apiURL})
-	frame.Head(id, 200, "OK", apiURL, textBody, true)
+	frame.Head(id, Response{Status: 200, StatusText: "OK", Headers: textBody})
 	got := frame.Chunk(id, []byte(strings.Join([]string{accessToken(1), refreshToken(1), idToken(1), accessToken(2), refreshToken(2), idToken(2)}, " ")), true)
 	require.Equal(t, "REDACTED REDACTED "+idToken(1)+" REDACTED REDACTED REDACTED", string(got))
 }
 
 // A part of a text may be a part of a token, which no scrubber finds.
-func TestPartsOfTextsAreNotDelivered(t *testing.T) {
+func TestPartsOfTextsAreAskedForAsAWhole(t *testing.T) {
 	t.Parallel()
-	frame := newOrigin(t).open()
-	frame.signIn(t)
-	for contentType, want := range map[string]Action{"text/plain": Reply, "": Reply, "video/mp4": Deliver} {
-		id, _ := frame.start(t.Context(), request{url: apiURL, headers: "range\nbytes=0-9\n"})
-		answer := frame.Head(id, 206, "Partial Content", apiURL, []string{"content-type", contentType}, true)
-		require.Equal(t, want, answer.Action, contentType)
-		if want == Reply {
-			requireRefusal(t, answer, 400, protocol.CodeInvalidRequest)
-		}
+	_, frame := signedIn(t)
+	part := func(contentType string) Response {
+		return Response{Status: 206, StatusText: "Partial Content", Headers: []string{"content-type", contentType}}
 	}
+	for contentType, want := range map[string]Action{"text/plain": Send, "": Send, "video/mp4": Deliver} {
+		id, _ := frame.start(t.Context(), request{url: apiURL, headers: "Range\nbytes=0-9\nif-range\n\"a\"\nx-a\n1\n"})
+		answer := frame.Head(id, part(contentType))
+		require.Equal(t, want, answer.Action, contentType)
+		if want == Deliver {
+			continue
+		}
+		require.Equal(t, []string{"x-a", "1", "authorization", "Bearer " + accessToken(1)}, answer.Headers)
+		requireRefusal(t, frame.Head(id, part(contentType)), 400, protocol.CodeInvalidRequest)
+	}
+	id, _ := frame.start(t.Context(), request{method: "POST", url: apiURL, headers: "range\nbytes=0-9\n"})
+	requireRefusal(t, frame.Head(id, part("text/plain")), 400, protocol.CodeInvalidRequest)
 }

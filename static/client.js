@@ -10,12 +10,15 @@
  * everything it asks the vault decides.
  */
 
-const { protocol, worker: workerPath, scope, vault, frame: framePath, origins, clients, timeout } = __TOKENVAULT_CONFIG__;
+const { protocol, policy, worker: workerPath, scope, vault, frame: framePath, origins, clients, timeout } = __TOKENVAULT_CONFIG__;
 
 const version = String(protocol);
 
 /** How long the vault may take to answer the handshake, in milliseconds. */
 const handshakeTimeout = 10_000;
+
+/** How long a worker may take to answer before it is asked again, in milliseconds. */
+const workerPatience = 1_000;
 
 /** How long after a failed start the frame is not tried again, in milliseconds. */
 const retryAfter = 2_000;
@@ -341,8 +344,37 @@ function holdRequests(until) {
 
 // ------------------------------------------------------------------ the worker
 
+/** @param {number} milliseconds */
+function wait(milliseconds) {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+}
+
 /**
- * Registers the worker and settles when it controls this page.
+ * The policy that a worker routes by; undefined if it does not answer, as one
+ * without the interceptor, or one that the browser is just stopping.
+ * @param {ServiceWorker} controller
+ * @returns {Promise<unknown>}
+ */
+async function policyOf(controller) {
+  const { port1, port2 } = new MessageChannel();
+  const answer = new Promise((resolve) => {
+    port1.onmessage = ({ data }) => resolve(data);
+  });
+  controller.postMessage({ tokenvault: protocol, type: 'policy' }, [port2]);
+  try {
+    return await Promise.race([answer, wait(workerPatience)]);
+  } finally {
+    port1.close();
+  }
+}
+
+/**
+ * Registers the worker and settles when one with the policy of this script
+ * controls the page. After a deployment the one before may still do so, which
+ * leaves alone what only the new policy names: a token request would go past
+ * the vault.
  * @param {string} path
  * @param {RegistrationOptions} options
  */
@@ -354,8 +386,10 @@ async function takeControl(path, options) {
       'This browser gives the page no service worker. Serve the app over https (or from *.localhost), and leave private browsing if it blocks workers.',
     );
   }
+  /** @type {ServiceWorkerRegistration} */
+  let registration;
   try {
-    await container.register(path, { updateViaCache: 'none', ...options });
+    registration = await container.register(path, { updateViaCache: 'none', ...options });
   } catch (cause) {
     throw new TokenVaultError(
       'worker_unavailable',
@@ -363,17 +397,36 @@ async function takeControl(path, options) {
       { cause },
     );
   }
-  if (container.controller) return;
-  const controlled = new Promise((resolve) => {
-    container.addEventListener('controllerchange', resolve, { once: true });
-  });
-  const { active } = await container.ready;
-  // After a hard reload the page has no controller and no activation will come
-  // that claims it: ask for it.
-  if (!container.controller) {
-    active?.postMessage({ tokenvault: protocol, type: 'claim' });
-    await controlled;
+  /** @type {unknown} Why there is no newer worker. */
+  let cause;
+  /** The worker that has answered with another policy. @type {ServiceWorker | null} */
+  let outdated = null;
+  for (const end = performance.now() + handshakeTimeout; performance.now() < end; ) {
+    const changed = new Promise((resolve) => {
+      container.addEventListener('controllerchange', resolve, { once: true });
+    });
+    const { controller } = container;
+    if (!controller) {
+      // After a hard reload the page has no controller and no activation will
+      // come that claims it: ask for it.
+      const { active } = await container.ready;
+      active?.postMessage({ tokenvault: protocol, type: 'claim' });
+    } else if (controller !== outdated) {
+      const answer = await policyOf(controller);
+      if (answer === policy) return;
+      if (answer !== undefined) outdated = controller;
+      registration.update().catch((error) => (cause = error));
+    }
+    // The question may have started the outdated worker, which Chromium then
+    // waits for, unless the new one asks again to take its place.
+    registration.waiting?.postMessage({ tokenvault: protocol, type: 'replace' });
+    await Promise.race([changed, wait(workerPatience)]);
   }
+  throw new TokenVaultError(
+    'worker_unavailable',
+    `No service worker of this deployment took control of the page. Reload it. If the app has a worker of its own, check that it imports interceptor.js and lets a new version take over (skipWaiting), and that ${path} is served anew.`,
+    { cause },
+  );
 }
 
 // ------------------------------------------------------------------- the vault
@@ -432,9 +485,9 @@ class TokenVault {
     try {
       const { path, options } = await this.#worker;
       await within(
-        handshakeTimeout,
+        handshakeTimeout + 2 * workerPatience,
         Promise.all([takeControl(path, options), this.#frame.ready()]),
-        () => new TokenVaultError('worker_unavailable', 'The service worker did not take control of the page. Close other tabs of the app, then reload.'),
+        () => new TokenVaultError('worker_unavailable', `The service worker ${path} was not activated. Close other tabs of the app, then reload.`),
       );
       // The frame listens before its program runs, and may have failed since.
       await this.#frame.ready();

@@ -14,7 +14,7 @@
  * named by its epoch, a Web Lock that the worker holds: pages queue on it, and
  * learn by it at once that this life's requests have nobody to answer to.
  */
-const { protocol, build, wasm, integrity, table, origins, timeout } = __TOKENVAULT_CONFIG__;
+const { protocol, build, policy, wasm, integrity, table, origins, timeout } = __TOKENVAULT_CONFIG__;
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 
@@ -126,15 +126,14 @@ class Link {
    * Posts a request. What is posted before the frame has the port waits in it.
    * @param {Pending} pending
    * @param {Record<string, string>} message
-   * @param {ArrayBuffer | null} body
+   * @param {Blob | null} body
    */
   send(pending, message, body) {
     const id = String(++this.#count);
     this.#pending.set(id, pending);
     pending.attach(this, id);
     const envelope = { ...message, v: String(protocol), type: 'fetch', id };
-    if (body) this.#channel.port1.postMessage({ ...envelope, body }, [body]);
-    else this.#channel.port1.postMessage(envelope);
+    this.#channel.port1.postMessage(body ? { ...envelope, body } : envelope);
   }
 
   /**
@@ -264,6 +263,8 @@ class Pending {
       case 'end':
         this.#body?.close();
         return this.#finish();
+      case 'redirect':
+        return this.#redirect();
       case 'fail':
         return this.#fail();
       case 'bypass':
@@ -271,12 +272,12 @@ class Pending {
     }
   }
 
-  /** @param {{status: number, statusText: string, headers: string}} message */
-  #head({ status, statusText, headers }) {
+  /** @param {{status: number, statusText: string, url: string, headers: string}} message */
+  #head({ status, statusText, url, headers }) {
     clearTimeout(this.#timer);
     const init = { status, statusText, headers: readHeaders(headers) };
     if (nullBodyStatuses.has(status) || this.#request.method === 'HEAD') {
-      this.#resolve(new Response(null, init));
+      this.#answer(url, new Response(null, init));
       return;
     }
     const body = new ReadableStream(
@@ -297,7 +298,24 @@ class Pending {
       },
       { highWaterMark: windowOfChunks },
     );
-    this.#resolve(new Response(body, init));
+    this.#answer(url, new Response(body, init));
+  }
+
+  /**
+   * Answers; if a redirect led elsewhere, by way of one to there: so the app's
+   * response has the URL.
+   * @param {string} url where the response is from; empty for the URL that was asked
+   * @param {Response} response
+   */
+  #answer(url, response) {
+    const { mode } = this.#request;
+    this.#resolve(url && (mode === 'cors' || mode === 'same-origin') ? detour(url, response) : response);
+  }
+
+  /** A redirect that the app wants to see and not to follow: the browser hides it. */
+  #redirect() {
+    this.#resolve(redirectTo(this.#request.url));
+    this.#finish();
   }
 
   /** The vault has nothing to do with it: it goes out as it would without us. */
@@ -337,6 +355,33 @@ class Pending {
   }
 }
 
+/** @param {string} url */
+function redirectTo(url) {
+  return new Response(null, { status: 303, headers: { location: url } });
+}
+
+/** Responses that wait for the browser to follow a detour, by the URL with its mark. @type {Map<string, Response>} */
+const detours = new Map();
+
+/** How long a response waits, in milliseconds: the app may have lost interest. */
+const detourPatience = 5_000;
+
+/**
+ * A redirect to a URL that a response is from, which is the answer there. The
+ * mark that tells it from other requests is a fragment: those do not show in a
+ * response's URL.
+ * @param {string} url
+ * @param {Response} response
+ */
+function detour(url, response) {
+  const marked = `${url.split('#', 1)[0]}#tokenvault-${crypto.randomUUID()}`;
+  detours.set(marked, response);
+  setTimeout(() => {
+    if (detours.delete(marked)) response.body?.cancel();
+  }, detourPatience);
+  return redirectTo(marked);
+}
+
 /** @param {string} block name, value, name, value, …, each with a line feed behind it */
 function readHeaders(block) {
   const headers = new Headers();
@@ -354,22 +399,21 @@ function describe(request) {
     url: request.url.split('#', 1)[0],
     headers,
     credentials: request.credentials,
-    cache: request.cache,
     redirect: request.redirect,
-    integrity: request.integrity,
     keepalive: String(request.keepalive),
   };
 }
 
 /**
  * The body of a request, null for none. Not every browser tells by Request.body,
- * but a body that is empty and of no type is none.
+ * but a body that is empty and of no type is none. A Blob stays where the
+ * browser keeps it, and is handed on without a copy.
  * @param {Request} request
  */
 async function bodyOf(request) {
   if (request.body === null) return null;
-  const body = await request.arrayBuffer();
-  return body.byteLength > 0 || request.headers.has('content-type') ? body : null;
+  const body = await request.blob();
+  return body.size > 0 || request.headers.has('content-type') ? body : null;
 }
 
 /**
@@ -397,6 +441,12 @@ async function forward(request, clientId) {
 
 worker.addEventListener('fetch', (event) => {
   const { request } = event;
+  const waiting = detours.get(request.url);
+  if (waiting) {
+    detours.delete(request.url);
+    event.respondWith(waiting);
+    return;
+  }
   if (request.mode === 'navigate' || !isForVault(request.method, request.url)) return;
   event.respondWith(forward(request, event.clientId));
 });
@@ -424,6 +474,12 @@ worker.addEventListener('message', (event) => {
   switch (event.data.type) {
     case 'claim': // a page after a hard reload, which no activation will claim
       event.waitUntil(worker.clients.claim());
+      break;
+    case 'policy': // a page that asks what is routed here before it makes requests
+      event.ports[0]?.postMessage(policy);
+      break;
+    case 'replace': // a page that has an outdated worker, while this one waits
+      if (ownWorker) event.waitUntil(worker.skipWaiting());
       break;
     case 'hello': // a page with a frame: its port is made before it is needed
       event.waitUntil(epochHeld.then(() => linkTo(client)));

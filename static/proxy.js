@@ -203,7 +203,7 @@ function adopt(port, epoch) {
     if (fields === null || typeof id !== 'string') return;
     const known = byId.get(id);
     if (type === 'fetch') {
-      if (known || typeof url !== 'string' || (body !== null && !(body instanceof ArrayBuffer))) return;
+      if (known || typeof url !== 'string' || (body !== null && !(body instanceof Blob))) return;
       const exchange = new Exchange(port, id);
       byId.set(id, exchange);
       life.add(exchange);
@@ -271,7 +271,7 @@ class Exchange {
    * Does what Go says until the request is over.
    * @param {string[]} fields of the message, for Go
    * @param {string} url as the message has it
-   * @param {ArrayBuffer | null} body
+   * @param {Blob | null} body
    * @param {Record<string, string>} settings of the app's request; some go to fetch as they are
    */
   async run(fields, url, body, settings) {
@@ -279,19 +279,19 @@ class Exchange {
       const parsed = partsOf(url);
       let answer = this.#ask('begin', [...parsed, ...fields]);
       for (;;) {
-        const [action, status, statusText, override, scrub, headers] = (await answer).fields;
+        const [action, status, statusText, otherURL, scrub, headers] = (await answer).fields;
         switch (action) {
           case Action.AWAIT_BODY:
-            answer = this.#settle(body);
+            answer = this.#settle(await body?.slice(0, maxForm).arrayBuffer());
             break;
           case Action.AWAIT:
-            answer = this.#settle(null);
+            answer = this.#settle();
             break;
           case Action.SEND:
-            answer = this.#send(override || parsed[0], headers, body, settings);
+            answer = this.#send(otherURL || parsed[0], headers, body, settings);
             break;
           case Action.DELIVER:
-            return await this.#deliver(Number(status), statusText, override, headers, scrub === '1');
+            return await this.#deliver(Number(status), statusText, otherURL, headers, scrub === '1');
           case Action.REPLY:
             return this.#reply(Number(status), statusText, headers, (await answer).body);
           case Action.BYPASS:
@@ -321,10 +321,10 @@ class Exchange {
 
   /**
    * Lets Go do what has to wait, and waits for it.
-   * @param {ArrayBuffer | null} body
+   * @param {ArrayBuffer} [body]
    */
-  #settle(body) {
-    return work('settle', new Uint8Array(body ?? []).subarray(0, maxForm), this.#id);
+  #settle(body = new ArrayBuffer(0)) {
+    return work('settle', new Uint8Array(body), this.#id);
   }
 
   /** @type {Response | null} */
@@ -338,7 +338,7 @@ class Exchange {
   /**
    * @param {string} url
    * @param {string} headers
-   * @param {ArrayBuffer | null} body
+   * @param {Blob | null} body
    * @param {Record<string, string>} settings
    */
   async #send(url, headers, body, settings) {
@@ -360,9 +360,10 @@ class Exchange {
       signal: this.#abort.signal,
     });
     this.#response = response;
+    const redirected = response.redirected ? partsOf(response.url) : ['', '', '', ''];
     const list = [];
     for (const [name, value] of response.headers) list.push(name, value);
-    return this.#ask('head', [response.statusText, response.url, ...list], response.status, 1);
+    return this.#ask('head', [response.statusText, ...redirected, ...list], response.status);
   }
 
   /**
@@ -374,7 +375,7 @@ class Exchange {
    */
   async #deliver(status, statusText, url, headers, scrub) {
     const response = /** @type {Response} */ (this.#response);
-    if (response.type === 'opaqueredirect') return this.#post('fail');
+    if (response.type === 'opaqueredirect') return this.#post('redirect');
     this.#post('head', { status, statusText, url, headers });
     if (response.body === null || nullBodyStatuses.has(status)) return this.#post('end');
     const reader = response.body.getReader();
@@ -386,11 +387,13 @@ class Exchange {
   }
 
   /**
-   * @param {Uint8Array} chunk
+   * What of a chunk may pass: itself, as far as Go says, or other bytes.
+   * @param {Uint8Array<ArrayBuffer>} chunk
    * @param {boolean} last
    */
   #scrub(chunk, last) {
-    return go().read(go().call('chunk', chunk, this.#id, last ? 1 : 0)).body;
+    const { fields, body } = go().ask('chunk', chunk, this.#id, last ? 1 : 0);
+    return fields.length > 0 ? chunk.subarray(0, Number(fields[0])) : body;
   }
 
   /**

@@ -52,6 +52,7 @@ type site struct {
 	what, flag, addr, origin string
 	handler                  http.Handler
 	listener                 net.Listener
+	wrap                     func(net.Listener) net.Listener // nil: the listener as it is
 }
 
 func serve(ctx context.Context, stdout io.Writer, loaded *config.Config, options serveOptions) (err error) {
@@ -64,7 +65,7 @@ func serve(ctx context.Context, stdout io.Writer, loaded *config.Config, options
 	}
 	sites := []*site{{
 		what: "vault", flag: "--addr", addr: options.addr, origin: built.Table.VaultOrigin,
-		handler: static.VaultHandler(built.Table, built.Vault),
+		handler: static.VaultHandler(built.Table, built.Vault), wrap: static.VaultListener,
 	}}
 	if options.app != "" {
 		// A root keeps links in the app's folder from leading out of it.
@@ -92,6 +93,9 @@ func serveSites(ctx context.Context, stdout io.Writer, sites []*site) (err error
 			return fmt.Errorf("%w; choose another address with %s", err, site.flag)
 		}
 		defer site.listener.Close() // closed already where the server ran
+		if site.wrap != nil {
+			site.listener = site.wrap(site.listener)
+		}
 	}
 	ctx, failed := context.WithCancelCause(ctx)
 	defer failed(nil)

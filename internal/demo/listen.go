@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"tokenvault/static"
 )
 
 // role is one of the four origins.
@@ -96,6 +98,9 @@ func (s *server) serve(listener net.Listener) {
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
 	server.RegisterOnShutdown(cancel)
+	if s.role == vaultRole {
+		listener = static.VaultListener(listener)
+	}
 	serving := make(chan struct{})
 	s.http, s.serving = server, serving
 	go func() {

@@ -69,7 +69,7 @@ func readSources(scripts fs.FS) (s sources, err error) {
 type (
 	clientConfig struct {
 		Protocol int          `json:"protocol"`
-		Build    string       `json:"build"`
+		Policy   string       `json:"policy"`
 		Worker   string       `json:"worker"`
 		Scope    string       `json:"scope"`
 		Vault    string       `json:"vault"`
@@ -85,6 +85,7 @@ type (
 	interceptorConfig struct {
 		Protocol  int      `json:"protocol"`
 		Build     string   `json:"build"`
+		Policy    string   `json:"policy"`
 		Wasm      string   `json:"wasm"`
 		Integrity string   `json:"integrity"`
 		Table     string   `json:"table"`
@@ -93,7 +94,6 @@ type (
 	}
 	proxyConfig struct {
 		Protocol  int    `json:"protocol"`
-		Build     string `json:"build"`
 		Wasm      string `json:"wasm"`
 		Integrity string `json:"integrity"`
 		Table     string `json:"table"`
@@ -115,14 +115,14 @@ func assemble(in inputs) (out files, build string, err error) {
 	if err := assembleApp(in, src, build, wasmExec, out); err != nil {
 		return nil, "", err
 	}
-	if err := assembleVault(in, src, build, out); err != nil {
+	if err := assembleVault(in, src, out); err != nil {
 		return nil, "", err
 	}
 	return out, build, nil
 }
 
-// buildName is the hash of everything that goes in. Both origins carry it, so
-// that each can tell whether the other was deployed with it.
+// buildName is the hash of everything that goes in. The manifest has it, and the
+// worker keeps its binary under it.
 func buildName(in inputs, src sources) string {
 	sum := sha256.New()
 	for _, part := range []string{
@@ -136,10 +136,17 @@ func buildName(in inputs, src sources) string {
 	return hex.EncodeToString(sum.Sum(nil))[:16]
 }
 
+// policyName is the hash of the policy. The page asks a worker for it, which may
+// be of a deployment before.
+func policyName(table *policy.Table) string {
+	sum := sha256.Sum256([]byte(policy.Encode(table)))
+	return hex.EncodeToString(sum[:])[:16]
+}
+
 func assembleApp(in inputs, src sources, build, wasmExec string, out files) error {
 	wasm := out.addHashed(appFolder, "interceptor.wasm", in.wasm.Interceptor)
 	interceptor, err := configure("interceptor.js", src.interceptor, interceptorConfig{
-		Protocol: protocol.Version, Build: build,
+		Protocol: protocol.Version, Build: build, Policy: policyName(in.table),
 		Wasm: wasm, Integrity: integrity(sha256Name, in.wasm.Interceptor),
 		Table: policy.Encode(in.table), Origins: in.table.Origins(), Timeout: in.table.TimeoutMS,
 	})
@@ -151,7 +158,7 @@ func assembleApp(in inputs, src sources, build, wasmExec string, out files) erro
 	out[appFolder+static.WorkerName] = []byte("importScripts(" + literal(wasmExec) + ");\n" + enclose(src.gowasm+"\n"+interceptor))
 
 	client, err := configure("client.js", src.client, clientConfig{
-		Protocol: protocol.Version, Build: build,
+		Protocol: protocol.Version, Policy: policyName(in.table),
 		Worker: in.worker, Scope: in.scope,
 		Vault: in.table.VaultOrigin, Frame: "/" + static.FrameName,
 		Origins: in.table.Origins(), Clients: clientNames(in.table), Timeout: in.table.TimeoutMS,
@@ -192,11 +199,11 @@ func classicClient(module string) (string, error) {
 	return enclose(body + "\nglobalThis.tokenvault = connect();"), nil
 }
 
-func assembleVault(in inputs, src sources, build string, out files) error {
+func assembleVault(in inputs, src sources, out files) error {
 	wasm := out.addHashed(vaultFolder, "proxy.wasm", in.wasm.Proxy)
 	proxy, err := configure("proxy.js", src.proxy, proxyConfig{
-		Protocol: protocol.Version, Build: build,
-		Wasm: wasm, Integrity: integrity(sha256Name, in.wasm.Proxy),
+		Protocol: protocol.Version,
+		Wasm:     wasm, Integrity: integrity(sha256Name, in.wasm.Proxy),
 		Table: policy.Encode(in.table), App: in.table.AppOrigin,
 	})
 	if err != nil {

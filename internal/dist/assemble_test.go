@@ -51,8 +51,9 @@ func TestWhatTheScriptsAreTold(t *testing.T) {
 		origins = append(origins, origin)
 	}
 
+	policyName := policyName(table())
 	client := map[string]any{
-		"protocol": float64(protocol.Version), "build": build, "worker": "/interceptor.js", "scope": "/",
+		"protocol": float64(protocol.Version), "policy": policyName, "worker": "/interceptor.js", "scope": "/",
 		"vault": "https://vault.example.com", "frame": "/proxy.html", "origins": origins,
 		"clients": []any{map[string]any{"name": "main", "clientId": "spa"}}, "timeout": 30000.0,
 	}
@@ -61,16 +62,25 @@ func TestWhatTheScriptsAreTold(t *testing.T) {
 
 	name, wasm := find(t, all, `app/interceptor\..{16}\.wasm`)
 	require.Equal(t, map[string]any{
-		"protocol": float64(protocol.Version), "build": build, "wasm": strings.TrimPrefix(name, "app"),
+		"protocol": float64(protocol.Version), "build": build, "policy": policyName, "wasm": strings.TrimPrefix(name, "app"),
 		"integrity": integrity(sha256Name, []byte(wasm)), "table": policy.Encode(table()), "origins": origins, "timeout": 30000.0,
 	}, configOf(t, string(all["app/interceptor.js"])))
 
 	name, wasm = find(t, all, `vault/proxy\..{16}\.wasm`)
 	_, proxy := find(t, all, `vault/proxy\..{16}\.js`)
 	require.Equal(t, map[string]any{
-		"protocol": float64(protocol.Version), "build": build, "wasm": strings.TrimPrefix(name, "vault"),
+		"protocol": float64(protocol.Version), "wasm": strings.TrimPrefix(name, "vault"),
 		"integrity": integrity(sha256Name, []byte(wasm)), "table": policy.Encode(table()), "app": "https://app.example.com",
 	}, configOf(t, proxy))
+}
+
+// A page asks a worker for the name of its policy, whatever else is in the build.
+func TestPolicyNameIsThePolicys(t *testing.T) {
+	name := policyName(table())
+	require.Equal(t, name, policyName(table()))
+	other := table()
+	other.Clients[0].Token.Path += "s"
+	require.NotEqual(t, name, policyName(other))
 }
 
 func TestModuleAndClassicScript(t *testing.T) {

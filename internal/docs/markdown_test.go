@@ -37,7 +37,10 @@ func walk(tb testing.TB, visit func(path string)) {
 		path = strings.TrimPrefix(path, root+string(filepath.Separator))
 		switch path {
 		case "node_modules", "dist", "bin", ".git": // at the root; internal/dist is ours
-			return filepath.SkipDir
+			if entry.IsDir() { // in a worktree .git is a file, and SkipDir would skip the root
+				return filepath.SkipDir
+			}
+			return nil
 		}
 		if !entry.IsDir() {
 			visit(path)

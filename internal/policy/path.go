@@ -1,6 +1,10 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+
+	"tokenvault/internal/hex"
+)
 
 // suspicious reports whether some server could read path as another path than
 // the browser does. See the package documentation for the list.
@@ -47,10 +51,10 @@ func unescape(s string) (b byte, size int, ok bool) {
 	if len(s) < 3 {
 		return 0, 0, false
 	}
-	b, ok = hexByte(s[1], s[2])
+	b, ok = hex.Byte(s[1], s[2])
 	size = 3
 	for ok && b == '%' && size+2 <= len(s) {
-		next, again := hexByte(s[size], s[size+1])
+		next, again := hex.Byte(s[size], s[size+1])
 		if !again {
 			break
 		}
@@ -58,25 +62,6 @@ func unescape(s string) (b byte, size int, ok bool) {
 		size += 2
 	}
 	return b, size, ok
-}
-
-func hexByte(high, low byte) (byte, bool) {
-	h, ok1 := hexDigit(high)
-	l, ok2 := hexDigit(low)
-	return h<<4 | l, ok1 && ok2
-}
-
-func hexDigit(c byte) (byte, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0', true
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10, true
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10, true
-	default:
-		return 0, false
-	}
 }
 
 // dangerous reports whether a byte must not come out of an escape: it would be

@@ -32,9 +32,7 @@ var fetchFields = []struct {
 	{"url", true},
 	{"headers", false},
 	{"credentials", false},
-	{"cache", false},
 	{"redirect", false},
-	{"integrity", false},
 	{"keepalive", false},
 }
 

@@ -18,7 +18,7 @@ func TestDecodeFetch(t *testing.T) {
 	got, err := DecodeFetch([]string{
 		"url", "https://api.example.com/v1?a=b", "v", "1", "method", "POST", "type", "fetch", "id", "",
 		"headers", "Accept\n*/*\nx-empty\n\nx-a\n1\n", "credentials", "include",
-		"cache", "no-store", "redirect", "follow", "integrity", "", "keepalive", "false",
+		"redirect", "follow", "keepalive", "false",
 	})
 	require.NoError(t, err)
 	require.Equal(t, Fetch{
@@ -58,6 +58,8 @@ func TestDecodeFetchIsStrict(t *testing.T) {
 		{"a field in other letters", valid("Headers", ""), ErrUnknownField},
 		{"an empty field name", valid("", ""), ErrUnknownField},
 		{"a mode", valid("mode", "no-cors"), ErrUnknownField},
+		{"a cache mode", valid("cache", "force-cache"), ErrUnknownField},
+		{"integrity", valid("integrity", ""), ErrUnknownField},
 		{"a body that is text", valid("body", "a=b"), ErrUnknownField},
 		{"a doubled URL", valid("url", "https://api.example.com/"), ErrUnknownField},
 		{"doubled headers", valid("headers", "", "headers", ""), ErrUnknownField},

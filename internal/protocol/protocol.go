@@ -40,14 +40,15 @@ const (
 
 // Messages on the port between interceptor and proxy.
 const (
-	MessageFetch  = "fetch"  // a request, to the proxy
-	MessageCancel = "cancel" // the app no longer wants the answer, to the proxy
-	MessagePull   = "pull"   // credit for one more chunk, to the proxy
-	MessageHead   = "head"   // status and headers, to the interceptor
-	MessageChunk  = "chunk"  // a part of the body, to the interceptor
-	MessageEnd    = "end"    // the body is complete, to the interceptor
-	MessageFail   = "fail"   // a network failure, to the interceptor
-	MessageBypass = "bypass" // not ours: the worker fetches it itself
+	MessageFetch    = "fetch"    // a request, to the proxy
+	MessageCancel   = "cancel"   // the app no longer wants the answer, to the proxy
+	MessagePull     = "pull"     // credit for one more chunk, to the proxy
+	MessageHead     = "head"     // status, headers and where redirects led, to the interceptor
+	MessageChunk    = "chunk"    // a part of the body, to the interceptor
+	MessageEnd      = "end"      // the body is complete, to the interceptor
+	MessageRedirect = "redirect" // a redirect that the app does not follow, to the interceptor
+	MessageFail     = "fail"     // a network failure, to the interceptor
+	MessageBypass   = "bypass"   // not ours: the worker fetches it itself
 )
 
 // Operations of MessageCall.

@@ -4,8 +4,10 @@
 declare const __TOKENVAULT_CONFIG__: {
   /** protocol.Version */
   protocol: number;
-  /** hash of everything that went into the build */
+  /** interceptor: hash of everything that went into the build */
   build: string;
+  /** client, interceptor: hash of the policy, by which a page knows a worker of its deployment */
+  policy: string;
   /** client: path of the service worker script */
   worker: string;
   /** client: scope of the service worker */

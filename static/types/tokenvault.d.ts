@@ -4,7 +4,7 @@
 export type TokenVaultErrorCode =
   /** The vault holds no tokens for this client: sign in. */
   | 'not_signed_in'
-  /** The tokens are dead and cannot be renewed: sign in again. */
+  /** The tokens are dead and cannot be renewed: sign in again. Those that a server has refused are forgotten. */
   | 'session_expired'
   /** The authorization server did not renew the tokens; they are kept. */
   | 'refresh_failed'
@@ -16,7 +16,7 @@ export type TokenVaultErrorCode =
   | 'invalid_request'
   /** The token endpoint answered with something that is no token response. */
   | 'invalid_token_response'
-  /** The browser could not store or read the tokens. */
+  /** The browser could not store or read the tokens. Those of a sign-in that could not be stored are revoked. */
   | 'storage_failed'
   /** No client of this name is configured. */
   | 'unknown_client'
@@ -51,7 +51,7 @@ export interface TokenVaultEvents {
   signedin: { type: 'signedin'; client: string };
   /** A client's tokens were renewed. */
   refreshed: { type: 'refreshed'; client: string };
-  /** A client's tokens are gone: by logout, or because they could not be renewed. */
+  /** A client's tokens are gone: by logout, or because a server has refused them and they cannot be renewed. */
   signedout: { type: 'signedout'; client: string };
   /** The vault cannot be reached. */
   unavailable: { type: 'unavailable'; error: TokenVaultError };

@@ -15,6 +15,7 @@ import (
 	"context"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"tokenvault/wasm/js"
 
@@ -119,22 +120,32 @@ func settle(id, n uint32) {
 	}()
 }
 
-// head takes statusText, the final URL and the response's headers.
+// head takes statusText, the four parts of the URL that a redirect led to, or
+// four times "", and the response's headers.
 //
 //go:wasmexport head
-func head(id, status, resendable, n uint32) uint32 {
+func head(id, status, n uint32) uint32 {
 	fields, err := memory.Fields(n)
-	if err != nil || len(fields) < 2 {
+	if err != nil || len(fields) < 5 {
 		return answer(proxy.Answer{})
 	}
-	return answer(current.Head(id, int(status), fields[0], fields[1], fields[2:], resendable == 1))
+	return answer(current.Head(id, proxy.Response{
+		Status: int(status), StatusText: fields[0], Headers: fields[5:],
+		Redirected: proxy.Target{Href: fields[1], Origin: fields[2], Path: fields[3], Query: fields[4]},
+	}))
 }
 
-// chunk takes a part of a body and answers with what may pass.
+// chunk takes a part of a body and answers with what may pass: a field that says
+// how many of its bytes, from the first on, or other bytes.
 //
 //go:wasmexport chunk
 func chunk(id, last, n uint32) uint32 {
-	return memory.Answer(current.Chunk(id, memory.Bytes(n), last == 1))
+	given := memory.Bytes(n)
+	passed := current.Chunk(id, given, last == 1)
+	if len(passed) <= len(given) && unsafe.SliceData(passed) == unsafe.SliceData(given) {
+		return memory.Answer(nil, strconv.Itoa(len(passed)))
+	}
+	return memory.Answer(passed)
 }
 
 //go:wasmexport end

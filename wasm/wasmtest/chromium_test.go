@@ -4,15 +4,14 @@ package wasmtest
 
 import (
 	"context"
-	"os"
-	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/chromium"
 )
 
 // storageQuota is what the origin of the tests may store, in bytes: enough for
@@ -20,44 +19,13 @@ import (
 const storageQuota = 16 << 20
 
 // startBrowser starts a Chromium with a profile of its own; both end with the
-// test. The flags replace chromedp's defaults, which weaken site isolation.
+// test.
 func startBrowser(t testing.TB) context.Context {
 	t.Helper()
-	allocator, stop := chromedp.NewExecAllocator(
-		t.Context(),
-		chromedp.ExecPath(chromium(t)),
-		chromedp.Headless,
-		chromedp.NoSandbox,
-		chromedp.DisableGPU,
-		chromedp.NoFirstRun,
-		chromedp.NoDefaultBrowserCheck,
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-	)
+	browser, stop, err := chromium.Start(t.Context(), "")
+	require.NoError(t, err)
 	t.Cleanup(stop)
-	browser, cancel := chromedp.NewContext(allocator)
-	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Do(browser), "start Chromium")
 	return browser
-}
-
-// chromium finds the browser.
-func chromium(t testing.TB) string {
-	t.Helper()
-	if path := os.Getenv("CHROMIUM"); path != "" {
-		return path
-	}
-	names := []string{"chromium", "chromium-browser", "google-chrome"}
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	require.FailNow(t, "no browser: none of "+strings.Join(names, ", ")+
-		" is in PATH; install Chromium, or name its file in $CHROMIUM")
-	return ""
 }
 
 // limitStorage sets the quota of an origin. It holds as long as the browser's

@@ -12,6 +12,5 @@
 //	go test ./wasm/wasmtest
 //	go test ./wasm/wasmtest -run 'TestGlue/wasm/idb' -v
 //
-// The browser is $CHROMIUM, else the first of chromium, chromium-browser and
-// google-chrome in PATH. Without one the test fails.
+// Package internal/chromium finds the browser. Without one the test fails.
 package wasmtest

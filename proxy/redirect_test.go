@@ -1,0 +1,68 @@
+package proxy
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The browser follows a redirect to another origin without the token; the vault
+// asks once more, with the token of the resource that it led to.
+func TestRedirectToAnotherListedOriginGetsItsToken(t *testing.T) {
+	t.Parallel()
+	const filesURL = "https://files.example.com/v2/a?b=c"
+	tests := []struct {
+		name   string
+		method string
+		target Target
+		status int
+		want   Action
+	}{
+		{"to a listed origin", "GET", targetOf(filesURL), 401, Send},
+		{"that asks for no token", "GET", targetOf(filesURL), 200, Send},
+		{"of the same origin", "GET", targetOf("https://api.example.com/v2/items"), 200, Deliver},
+		{"to an origin that is not listed", "GET", targetOf("https://elsewhere.example.com/v2/a"), 401, Deliver},
+		{"to a path that is not listed", "GET", targetOf("https://files.example.com/v3/a"), 401, Deliver},
+		{"of a request that does something", "POST", targetOf(filesURL), 401, Deliver},
+		{"to a suspicious path", "GET", targetOf("https://files.example.com/v2/..%2fa"), 401, Deliver},
+		{"with a user", "GET", Target{"https://u@files.example.com/v2/a", "https://files.example.com", "/v2/a", ""}, 401, Deliver},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			origin := newOrigin(t)
+			origin.table.Clients[0].Resources[0].Methods = []string{"GET", "HEAD", "POST"}
+			frame := origin.open()
+			frame.signIn(t)
+			frame.signInAs(t, "spa2")
+			id, answer := frame.start(t.Context(), request{method: tt.method, url: apiURL, headers: "x-a\n1\n"})
+			require.Equal(t, accessToken(1), bearer(answer))
+			answer = frame.settle(t.Context(), id, frame.Head(id, Response{Status: tt.status, Redirected: tt.target}))
+			require.Equal(t, tt.want, answer.Action)
+			if tt.want == Deliver {
+				require.Equal(t, tt.target.Href, answer.URL)
+				return
+			}
+			require.Equal(t, filesURL, answer.URL)
+			require.Equal(t, accessToken(2), bearer(answer))
+			require.Equal(t, "1", header(answer.Headers, "x-a"))
+
+			answer = frame.Head(id, Response{Status: 200})
+			require.Equal(t, Deliver, answer.Action)
+			require.Equal(t, filesURL, answer.URL, "the app sees where it was led")
+		})
+	}
+}
+
+// Two origins that redirect to each other end with what the second says.
+func TestRedirectIsTakenUpOnce(t *testing.T) {
+	t.Parallel()
+	_, frame := signedIn(t)
+	frame.signInAs(t, "spa2")
+	id, _ := frame.start(t.Context(), request{url: apiURL})
+	answer := frame.Head(id, Response{Status: 200, Redirected: targetOf("https://files.example.com/v2/a")})
+	require.Equal(t, Send, frame.settle(t.Context(), id, answer).Action)
+	answer = frame.Head(id, Response{Status: 401, Redirected: targetOf(apiURL)})
+	require.Equal(t, Deliver, answer.Action)
+	require.Equal(t, apiURL, answer.URL)
+}
