@@ -49,6 +49,11 @@ e2e: node_modules ## run the end-to-end tests in Chromium
 	@.ci/need chromium
 	$(GO) test -p 1 -count=1 -timeout 20m $(E2E)
 
+.PHONY: bench
+bench: node_modules ## measure beside other products, some minutes (ARGS='-rounds 1 -only vault,floor,upload')
+	@.ci/need chromium
+	$(GO) run ./e2e/bench $(ARGS)
+
 .PHONY: fuzz
 fuzz: ## fuzz each target for FUZZTIME (10s)
 	@for file in $$(grep -rlE '^func Fuzz' --include='*_test.go' --exclude-dir=node_modules . | sort); do \

@@ -29,6 +29,7 @@ type Proxy struct {
 	sessions *sessions
 	flights  flights
 	hints    hints
+	unstored unstored
 	// tell sends an event of a client to the page that embeds the frame.
 	tell func(client, event string)
 

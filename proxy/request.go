@@ -61,6 +61,8 @@ type Answer struct {
 	Headers    []string // name, value, name, value, …
 	Body       []byte
 	Scrub      bool
+	// Cache lets the browser's HTTP cache take part in a Send.
+	Cache bool
 }
 
 // Target is a URL as the browser's parser has taken it apart: the one parser
@@ -170,7 +172,7 @@ func (p *Proxy) attach(ex *exchange, current *session) Answer {
 	ex.used = current
 	headers := append(append([]string(nil), ex.headers...),
 		"authorization", "Bearer "+current.access.Expose()) // EXPOSE: the request leaves the vault for an allow-listed URL
-	answer := Answer{Action: Send, Headers: headers}
+	answer := Answer{Action: Send, Headers: headers, Cache: p.unstored.has(ex.target.Href)}
 	if ex.redirected {
 		answer.URL = ex.target.Href
 	}
@@ -262,6 +264,7 @@ func (p *Proxy) Head(id uint32, response Response) Answer {
 	if ex == nil || ex.used == nil || p.isTokenEndpoint(response.Redirected) {
 		return Answer{Action: Fail}
 	}
+	p.unstored.note(ex.target.Href, header(response.Headers, "cache-control"))
 	if p.follow(ex, response.Redirected) {
 		return p.authorize(ex)
 	}

@@ -106,6 +106,8 @@ class Frame {
   /** Whether the document in the frame has said that it listens. */
   #listening = false;
   #failedAt = 0;
+  /** Whether the page is being left, or was: it gets no frame until it is shown again. */
+  #left = false;
   #onEvent;
   #onLost;
   #onFailed;
@@ -123,6 +125,7 @@ class Frame {
     addEventListener('message', (event) => this.#receive(event));
     addEventListener('pagehide', () => this.#unmount());
     addEventListener('pageshow', (event) => {
+      this.#left = false;
       if (event.persisted) this.mount();
     });
     new MutationObserver(() => this.#watch()).observe(document, { childList: true, subtree: true });
@@ -130,6 +133,10 @@ class Frame {
 
   get element() {
     return this.#element;
+  }
+
+  get left() {
+    return this.#left;
   }
 
   /**
@@ -148,7 +155,9 @@ class Frame {
     const element = document.createElement('iframe');
     element.src = vault + framePath;
     element.title = 'Token Vault';
-    element.hidden = true;
+    // Out of sight, but laid out: Chromium gives the process of a frame that is
+    // not displayed less of the processor.
+    Object.assign(element.style, { position: 'fixed', top: '0', width: '0', height: '0', border: '0' });
     element.tabIndex = -1;
     if (this.#id) element.id = this.#id;
     element.setAttribute('aria-hidden', 'true');
@@ -193,6 +202,7 @@ class Frame {
 
   /** Settles when the frame listens; tries again when the last try is a while ago. */
   ready() {
+    if (this.#left) return Promise.reject(lostFrame());
     if (!this.#element || (this.#failedAt && Date.now() - this.#failedAt > retryAfter)) this.mount();
     return this.#ready;
   }
@@ -243,6 +253,7 @@ class Frame {
    */
   #unmount() {
     const element = this.#element;
+    this.#left = true;
     this.#element = null;
     element?.remove();
     this.#onLost(lostFrame());
@@ -257,50 +268,93 @@ class Frame {
   }
 }
 
-// ------------------------------------------------------------------- the hold
+// --------------------------------------------------------------- the requests
+
+/** What marks a request in the fragment of its URL, which no server and no response sees. */
+const markPrefix = '#tokenvault-request-';
 
 /**
- * Holds fetch and XMLHttpRequest to the policy's origins until the page is under
- * the worker's control: before that they would go past the vault, and a token
- * request would bring tokens into the page. A comfort for honest code: other
- * code can go around it.
+ * Watches requests to the policy's origins, for two reasons.
+ *
+ * It holds them until the page is under the worker's control: before that they
+ * would go past the vault, and a token request would bring tokens into the page.
+ * A comfort for honest code: other code can go around it.
+ *
+ * And it tells the worker what is aborted before there is a response, by a mark
+ * in the URL: browsers do not.
  * @param {() => Promise<unknown>} until called for each request; the first success ends the hold
+ * @param {(mark: string) => void} abandon
  */
-function holdRequests(until) {
+function watchRequests(until, abandon) {
   const { fetch } = globalThis;
   const { open, send, abort } = XMLHttpRequest.prototype;
+  let holds = true;
   /** Requests that have to wait, by what their last open() was. @type {WeakMap<XMLHttpRequest, object>} */
   const held = new WeakMap();
+  /** @type {WeakMap<XMLHttpRequest, string>} */
+  const marks = new WeakMap();
 
-  /** @param {unknown} url */
-  const isOurs = (url) => {
+  /** The URL, if it is one of ours. @param {unknown} url */
+  const ours = (url) => {
     const text = String(url);
-    return URL.canParse(text, document.baseURI) && origins.includes(new URL(text, document.baseURI).origin);
+    const parsed = URL.canParse(text, document.baseURI) ? new URL(text, document.baseURI) : null;
+    return parsed && origins.includes(parsed.origin) ? parsed : null;
   };
 
-  const heldFetch = /** @type {typeof fetch} */ (
+  /**
+   * A request that can be aborted, and tells of it. A Request with a body cannot
+   * be marked without making a stream of it; such uploads run to their end.
+   * @param {RequestInfo | URL} input
+   * @param {RequestInit | undefined} init
+   * @param {URL} url
+   * @param {AbortSignal} signal
+   */
+  const fetchAbortably = (input, init, url, signal) => {
+    const isRequest = input instanceof Request;
+    if (signal.aborted || (isRequest && input.body)) return fetch(input, init);
+    const mark = crypto.randomUUID();
+    url.hash = markPrefix + mark;
+    const stop = new AbortController();
+    signal.addEventListener('abort', () => abandon(mark), { once: true, signal: stop.signal });
+    const response = fetch(isRequest ? new Request(url, input) : url, init);
+    const over = () => stop.abort();
+    response.then(over, over);
+    return response;
+  };
+
+  globalThis.fetch = /** @type {typeof fetch} */ (
     (input, init) => {
-      const [url, inner] = input instanceof Request ? [input.url, input.signal] : [input];
-      if (!isOurs(url)) return fetch(input, init);
-      return unlessAborted(
-        init?.signal ?? inner,
-        released().then(() => fetch(input, init)),
-      );
+      const [address, inner] = input instanceof Request ? [input.url, input.signal] : [input];
+      const url = ours(address);
+      if (!url) return fetch(input, init);
+      const signal = init?.signal === undefined ? inner : init.signal;
+      const start = () => (signal ? fetchAbortably(input, init, url, signal) : fetch(input, init));
+      return holds ? unlessAborted(signal, released().then(start)) : start();
     }
   );
-  globalThis.fetch = heldFetch;
 
   // Chromium sends a synchronous request past the worker of a page that is under
-  // control too, so this one stays: a token request would bring tokens into the page.
+  // control too: a token request would bring tokens into the page.
   /** @this {XMLHttpRequest} @param {any[]} rest */
-  function heldOpen(/** @type {string} */ method, /** @type {string | URL} */ url, ...rest) {
+  function heldOpen(/** @type {string} */ method, /** @type {string | URL} */ address, ...rest) {
     const asynchronous = rest.length === 0 || rest[0];
+    const before = marks.get(this);
+    if (before && this.readyState === XMLHttpRequest.OPENED) abandon(before);
+    marks.set(this, '');
     held.delete(this);
-    if (isOurs(url)) {
-      if (!asynchronous) {
-        throw new DOMException('Token Vault: a synchronous request goes past the vault. Make requests to this origin asynchronously.', 'InvalidAccessError');
-      }
-      held.set(this, {});
+    const url = ours(address);
+    if (!url) return Reflect.apply(open, this, [method, address, ...rest]);
+    if (!asynchronous) {
+      throw new DOMException('Token Vault: a synchronous request goes past the vault. Make requests to this origin asynchronously.', 'InvalidAccessError');
+    }
+    held.set(this, {});
+    const mark = crypto.randomUUID();
+    url.hash = markPrefix + mark;
+    marks.set(this, mark);
+    if (before === undefined) {
+      const tell = () => abandon(marks.get(this) ?? '');
+      this.addEventListener('abort', tell);
+      this.addEventListener('timeout', tell);
     }
     return Reflect.apply(open, this, [method, url, ...rest]);
   }
@@ -334,7 +388,7 @@ function holdRequests(until) {
 
   // Somebody may have wrapped ours meanwhile: what is not ours any more stays.
   const restore = () => {
-    if (globalThis.fetch === heldFetch) globalThis.fetch = fetch;
+    holds = false;
     if (/** @type {unknown} */ (xhr.send) === heldSend) xhr.send = send;
     if (/** @type {unknown} */ (xhr.abort) === heldAbort) xhr.abort = abort;
   };
@@ -510,7 +564,10 @@ class TokenVault {
     if (this.#workerChosen) return;
     this.#workerChosen = true;
     this.#setWorker({ path, options: { scope, ...options } });
-    holdRequests(() => this.ready);
+    watchRequests(
+      () => this.ready,
+      (mark) => this.#tellWorker('abort', { mark }),
+    );
   }
 
   /**
@@ -651,9 +708,12 @@ class TokenVault {
     this.#emit('unavailable', { error });
   }
 
-  /** @param {string} type */
-  #tellWorker(type) {
-    navigator.serviceWorker?.controller?.postMessage({ tokenvault: protocol, type });
+  /**
+   * @param {string} type
+   * @param {Record<string, string>} [rest]
+   */
+  #tellWorker(type, rest) {
+    navigator.serviceWorker?.controller?.postMessage({ ...rest, tokenvault: protocol, type });
   }
 
   /**
@@ -663,7 +723,8 @@ class TokenVault {
   async #introduce(event) {
     const { type, v, epoch, link } = event.data ?? {};
     const [port] = event.ports;
-    if (type !== 'connect' || !port || typeof epoch !== 'string' || typeof link !== 'string') return;
+    // A page that is left says nothing: another one may.
+    if (this.#frame.left || type !== 'connect' || !port || typeof epoch !== 'string' || typeof link !== 'string') return;
     try {
       if (v !== version) throw new TokenVaultError('version_mismatch', 'The page and the service worker come from different builds. Reload the page.');
       await this.#frame.ready();

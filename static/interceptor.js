@@ -127,13 +127,14 @@ class Link {
    * @param {Pending} pending
    * @param {Record<string, string>} message
    * @param {Blob | null} body
+   * @returns {string} what the request is called on this link
    */
   send(pending, message, body) {
     const id = String(++this.#count);
     this.#pending.set(id, pending);
-    pending.attach(this, id);
     const envelope = { ...message, v: String(protocol), type: 'fetch', id };
     this.#channel.port1.postMessage(body ? { ...envelope, body } : envelope);
+    return id;
   }
 
   /**
@@ -150,29 +151,28 @@ class Link {
   }
 
   /**
-   * The frame is gone: what was sent has no answer any more.
-   * @param {string} code
-   * @param {string} message
+   * The frame is not there: what was sent has no answer any more.
+   * @param {(pending: Pending) => void} tell
    */
-  lose(code, message) {
+  #end(tell) {
     this.#lost = true;
-    this.#setLost(new Error(message));
-    for (const pending of this.#pending.values()) pending.refuse(503, code, message);
+    this.#setLost(new Error('The vault frame is gone.'));
+    const pending = [...this.#pending.values()];
     this.#pending.clear();
     this.#channel.port1.close();
+    pending.forEach(tell);
   }
 
   /** Waits for the end of the frame; the page holds the lock already. */
   #watch() {
-    const gone = 'The vault frame that the request went through was removed or closed before it answered. It is put back; try again.';
-    navigator.locks.request(this.#lock, { mode: 'shared' }, () => this.lose('vault_unavailable', gone));
+    navigator.locks.request(this.#lock, { mode: 'shared' }, () => this.#end((pending) => pending.lose()));
   }
 
   /** @param {any} message */
   #receive(message) {
     if (message.type === 'held') return this.#watch();
     if (message.type === 'ready') return this.#setReady(this);
-    if (message.type === 'unavailable') return this.lose(message.code, message.message);
+    if (message.type === 'unavailable') return this.#end((pending) => pending.refuse(503, message.code, message.message));
     this.#pending.get(message.id)?.receive(message);
   }
 }
@@ -190,21 +190,40 @@ function linkTo(client) {
   return link;
 }
 
+/** What waits for the next page that has a frame. @type {Set<(link: Promise<Link>) => void>} */
+const waitingForPage = new Set();
+
+/** @param {Client} client a page that has a frame */
+function arrived(client) {
+  const { ready } = linkTo(client);
+  for (const tell of waitingForPage) tell(ready);
+  waitingForPage.clear();
+}
+
 /**
  * The link for a request. A page of its own gets its own, at once. What has no
- * frame (a dedicated worker, a child frame) uses whichever page answers first.
+ * frame (a dedicated worker, a child frame) uses whichever page answers first,
+ * and what outlives its page the one that comes next.
+ * @param {Request} request
  * @param {string} clientId
+ * @returns {Promise<Link>}
  */
-async function findLink(clientId) {
+async function findLink({ keepalive }, clientId) {
   const known = links.get(clientId);
-  if (known && !known.lost) return known;
+  if (known && !known.lost && !keepalive) return known;
   await epochHeld;
   const client = clientId ? await worker.clients.get(clientId) : undefined;
-  if (client && client.type === 'window' && /** @type {WindowClient} */ (client).frameType !== 'nested') return linkTo(client);
+  if (client && isPage(client) && !keepalive) return linkTo(client);
   const windows = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
   for (const id of links.keys()) if (!windows.some((page) => page.id === id)) links.delete(id);
-  const pages = windows.filter((page) => page.frameType !== 'nested');
-  return Promise.any(pages.map((page) => linkTo(page).ready));
+  const ready = windows.filter(isPage).map((page) => linkTo(page).ready);
+  if (keepalive) ready.push(new Promise((resolve) => waitingForPage.add(resolve)));
+  return Promise.any(ready);
+}
+
+/** @param {Client} client */
+function isPage(client) {
+  return client.type === 'window' && /** @type {WindowClient} */ (client).frameType !== 'nested';
 }
 
 // --------------------------------------------------------------- the requests
@@ -215,6 +234,10 @@ async function findLink(clientId) {
 class Pending {
   /** @type {Request} */
   #request;
+  #clientId;
+  #mark;
+  /** @type {Blob | null} */
+  #upload = null;
   /** @type {(response: Response | Promise<Response>) => void} */
   #resolve = () => {};
   /** @type {Promise<Response>} */
@@ -222,14 +245,23 @@ class Pending {
   /** @type {Link | null} */
   #link = null;
   #id = '';
+  /** Whether the vault has sent it out: from then on it may have had its effect. */
+  #sent = false;
+  #over = false;
   #timer = 0;
   /** @type {ReadableStreamDefaultController<Uint8Array> | null} */
   #body = null;
   #credit = windowOfChunks;
 
-  /** @param {Request} request as the app made it; its body may be spent */
-  constructor(request) {
+  /**
+   * @param {Request} request as the app made it; its body may be spent
+   * @param {string} clientId
+   */
+  constructor(request, clientId) {
     this.#request = request;
+    this.#clientId = clientId;
+    this.#mark = markOf(request.url);
+    if (this.#mark) marked.set(this.#mark, this);
     this.response = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -244,17 +276,50 @@ class Pending {
   }
 
   /**
-   * @param {Link} link
-   * @param {string} id
+   * Hands the request to a frame.
+   * @param {Blob | null} body
    */
-  attach(link, id) {
+  async send(body) {
+    this.#upload = body;
+    /** @type {Link} */
+    let link;
+    try {
+      link = await findLink(this.#request, this.#clientId);
+    } catch {
+      this.refuse(
+        503,
+        'vault_unavailable',
+        'No page of this app has a vault frame. Load the script tokenvault.js in the page that makes the request, or in another open page of the app.',
+      );
+      return;
+    }
+    if (this.#over) return;
     this.#link = link;
-    this.#id = id;
+    this.#id = link.send(this, describe(this.#request), body);
+  }
+
+  /** The frame is gone. What it had not sent yet goes to the next one. */
+  lose() {
+    if (!this.#sent) {
+      this.send(this.#upload);
+      return;
+    }
+    this.refuse(503, 'vault_unavailable', 'The vault frame that the request went through was removed or closed before it answered. It is put back; try again.');
+  }
+
+  /** The app does not want the answer any more. */
+  abort() {
+    this.#link?.post('cancel', this.#id);
+    this.fail();
   }
 
   /** @param {any} message */
   receive(message) {
     switch (message.type) {
+      case 'sent':
+        this.#sent = true;
+        this.#upload = null;
+        return;
       case 'head':
         return this.#head(message);
       case 'chunk':
@@ -266,7 +331,7 @@ class Pending {
       case 'redirect':
         return this.#redirect();
       case 'fail':
-        return this.#fail();
+        return this.fail();
       case 'bypass':
         return this.#bypass();
     }
@@ -275,6 +340,7 @@ class Pending {
   /** @param {{status: number, statusText: string, url: string, headers: string}} message */
   #head({ status, statusText, url, headers }) {
     clearTimeout(this.#timer);
+    marked.delete(this.#mark); // from here on the stream tells
     const init = { status, statusText, headers: readHeaders(headers) };
     if (nullBodyStatuses.has(status) || this.#request.method === 'HEAD') {
       this.#answer(url, new Response(null, init));
@@ -329,7 +395,7 @@ class Pending {
   }
 
   /** A network failure: of the request, or of a body that had begun. */
-  #fail() {
+  fail() {
     this.#body?.error(new TypeError('network error'));
     this.#resolve(Response.error());
     this.#finish();
@@ -342,7 +408,7 @@ class Pending {
    * @param {string} message
    */
   refuse(status, code, message) {
-    if (this.#body) return this.#fail();
+    if (this.#body) return this.fail();
     const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' };
     this.#resolve(new Response(JSON.stringify({ error: code, message }), { status, statusText: 'Token Vault', headers }));
     this.#finish();
@@ -350,9 +416,25 @@ class Pending {
 
   #finish() {
     clearTimeout(this.#timer);
+    marked.delete(this.#mark);
     this.#link?.forget(this.#id);
+    this.#upload = null;
     this.#body = null;
+    this.#over = true;
   }
+}
+
+/**
+ * Requests that the page may want to abort, by the mark that its script has put
+ * into the URL's fragment: browsers do not tell the worker.
+ * @type {Map<string, Pending>}
+ */
+const marked = new Map();
+
+/** The mark in a URL; "" if there is none. @param {string} url */
+function markOf(url) {
+  const [, mark = ''] = url.split('#tokenvault-request-', 2);
+  return mark;
 }
 
 /** @param {string} url */
@@ -374,7 +456,7 @@ const detourPatience = 5_000;
  * @param {Response} response
  */
 function detour(url, response) {
-  const marked = `${url.split('#', 1)[0]}#tokenvault-${crypto.randomUUID()}`;
+  const marked = `${url.split('#', 1)[0]}#tokenvault-answer-${crypto.randomUUID()}`;
   detours.set(marked, response);
   setTimeout(() => {
     if (detours.delete(marked)) response.body?.cancel();
@@ -424,17 +506,11 @@ async function forward(request, clientId) {
   const hasBody = request.method !== 'GET' && request.method !== 'HEAD';
   // Only while Go does not answer is a request forwarded that may come back, and
   // then it needs its body once more.
-  const pending = new Pending(hasBody && program === null ? request.clone() : request);
+  const pending = new Pending(hasBody && program === null ? request.clone() : request, clientId);
   try {
-    const body = hasBody ? await bodyOf(request) : null;
-    const link = await findLink(clientId);
-    link.send(pending, describe(request), body);
+    pending.send(hasBody ? await bodyOf(request) : null);
   } catch {
-    pending.refuse(
-      503,
-      'vault_unavailable',
-      'No page of this app has a vault frame. Load the script tokenvault.js in the page that makes the request, or in another open page of the app.',
-    );
+    pending.fail(); // the app's own stream broke off
   }
   return pending.response;
 }
@@ -453,8 +529,22 @@ worker.addEventListener('fetch', (event) => {
 
 // ------------------------------------------------------------- the lifecycle
 
+/**
+ * Has the browser send requests to other origins without asking, or starting,
+ * this worker, where it knows how (static routes).
+ * @param {any} event of the installation
+ */
+async function leaveOtherOrigins(event) {
+  const or = origins.map((origin) => ({ urlPattern: new URLPattern(`${origin}/*?*#*`) }));
+  await event.addRoutes?.({ condition: { not: { or } }, source: 'network' });
+}
+
 worker.addEventListener('install', (event) => {
-  if (ownWorker) worker.skipWaiting();
+  if (ownWorker) {
+    worker.skipWaiting();
+    // Without the routes all goes as with them, only through here.
+    leaveOtherOrigins(event).catch((error) => console.warn('Token Vault: no static routes.', error));
+  }
   event.waitUntil(
     caches.open(cacheName).then((cache) => cache.add(new Request(wasm, { integrity, cache: 'no-cache' }))),
   );
@@ -482,7 +572,10 @@ worker.addEventListener('message', (event) => {
       if (ownWorker) event.waitUntil(worker.skipWaiting());
       break;
     case 'hello': // a page with a frame: its port is made before it is needed
-      event.waitUntil(epochHeld.then(() => linkTo(client)));
+      event.waitUntil(epochHeld.then(() => arrived(client)));
+      break;
+    case 'abort': // a page that does not want an answer any more
+      marked.get(event.data.mark)?.abort();
       break;
   }
 });

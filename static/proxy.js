@@ -279,19 +279,21 @@ class Exchange {
       const parsed = partsOf(url);
       let answer = this.#ask('begin', [...parsed, ...fields]);
       for (;;) {
-        const [action, status, statusText, otherURL, scrub, headers] = (await answer).fields;
+        const [action, status, statusText, otherURL, option, headers] = (await answer).fields;
         switch (action) {
           case Action.AWAIT_BODY:
+            this.#post('sent');
             answer = this.#settle(await body?.slice(0, maxForm).arrayBuffer());
             break;
           case Action.AWAIT:
             answer = this.#settle();
             break;
           case Action.SEND:
-            answer = this.#send(otherURL || parsed[0], headers, body, settings);
+            this.#post('sent');
+            answer = this.#send(otherURL || parsed[0], headers, body, settings, option === 'cache');
             break;
           case Action.DELIVER:
-            return await this.#deliver(Number(status), statusText, otherURL, headers, scrub === '1');
+            return await this.#deliver(Number(status), statusText, otherURL, headers, option === 'scrub');
           case Action.REPLY:
             return this.#reply(Number(status), statusText, headers, (await answer).body);
           case Action.BYPASS:
@@ -340,8 +342,9 @@ class Exchange {
    * @param {string} headers
    * @param {Blob | null} body
    * @param {Record<string, string>} settings
+   * @param {boolean} cache whether the browser's cache may take part
    */
-  async #send(url, headers, body, settings) {
+  async #send(url, headers, body, settings, cache) {
     this.#dismiss();
     const response = await fetch(url, {
       method: settings.method,
@@ -351,7 +354,7 @@ class Exchange {
       credentials: /** @type {RequestCredentials} */ (settings.credentials),
       // The browser's cache is the site's: the app could read there what an API
       // has answered, the echo of a token too, as it was before it was scrubbed.
-      cache: 'no-store',
+      cache: cache ? 'default' : 'no-store',
       redirect: /** @type {RequestRedirect} */ (settings.redirect),
       // No integrity: whether it holds would tell the app about bytes that it
       // does not get. The browser checks it once more, on those that it does.

@@ -1,6 +1,8 @@
 package devidp
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -149,6 +151,14 @@ func (st *strikes) add(f Fault) {
 
 // strike waits as told and says whether the request has been answered.
 func (st strikes) strike(w http.ResponseWriter, r *http.Request) bool {
+	if len(st.holds) > 0 || st.delay > 0 {
+		// Only once the body is read does net/http see that a client is gone.
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	for _, until := range st.holds {
 		select {
 		case <-until:

@@ -43,6 +43,7 @@ const (
 	MessageFetch    = "fetch"    // a request, to the proxy
 	MessageCancel   = "cancel"   // the app no longer wants the answer, to the proxy
 	MessagePull     = "pull"     // credit for one more chunk, to the proxy
+	MessageSent     = "sent"     // the request goes out and may have its effect, to the interceptor
 	MessageHead     = "head"     // status, headers and where redirects led, to the interceptor
 	MessageChunk    = "chunk"    // a part of the body, to the interceptor
 	MessageEnd      = "end"      // the body is complete, to the interceptor

@@ -165,11 +165,14 @@ func perform(id, n uint32) {
 }
 
 // answer stores an answer for proxy.js: action, status, statusText, URL, whether
-// to scrub, the headers as one block, and the body.
+// to scrub or to use the cache, the headers as one block, and the body.
 func answer(a proxy.Answer) uint32 {
-	scrub := "0"
-	if a.Scrub {
-		scrub = "1"
+	option := ""
+	switch {
+	case a.Scrub:
+		option = "scrub"
+	case a.Cache:
+		option = "cache"
 	}
 	var headers []byte
 	for _, text := range a.Headers {
@@ -177,7 +180,7 @@ func answer(a proxy.Answer) uint32 {
 		headers = append(headers, '\n')
 	}
 	return memory.Answer(a.Body,
-		strconv.Itoa(int(a.Action)), strconv.Itoa(a.Status), a.StatusText, a.URL, scrub, string(headers))
+		strconv.Itoa(int(a.Action)), strconv.Itoa(a.Status), a.StatusText, a.URL, option, string(headers))
 }
 
 // settled hands the answer at this address to JavaScript, which reads it before
