@@ -51,6 +51,39 @@ func TestUnprotectedRequestsAreLeftToTheBrowser(t *testing.T) {
 	s.canary(p)
 }
 
+func TestRequestsToOtherOriginsDoNotWakeTheWorker(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	s.mustServe(p)
+	s.stopWorker(p)
+	for range 5 {
+		assert.Equal(t, 200, eval[int](p, `return (await fetch("/demo/config.json?" + Math.random())).status`))
+	}
+	assert.Empty(t, targets(t, "service_worker", s.AppURL))
+	s.mustServe(p)
+	assert.NotEmpty(t, targets(t, "service_worker", s.AppURL), "control: a protected request wakes it")
+}
+
+// The vault keeps out of the browser's cache, which the app shares, and Chromium then
+// asks for leave (CORS) each time; unless the server lets nothing be stored anyway.
+func TestLeaveIsAskedOnceWhereNothingMayBeStored(t *testing.T) {
+	s := newSite(t)
+	p := s.signInWithOIDC()
+	preflights := func(path string) (count int) {
+		s.IDP.ClearRequests()
+		eval[any](p, `for (let i = 0; i < 6; i++) await (await fetch(`+js(s.APIURL+path)+`)).arrayBuffer()`)
+		for _, request := range s.IDP.Requests() {
+			if request.Method == "OPTIONS" {
+				count++
+			}
+		}
+		return count
+	}
+	assert.LessOrEqual(t, preflights("/v1/json"), 2, "no-store")
+	assert.Equal(t, 6, preflights("/v1/file"), "control: what may be stored")
+	s.canary(p)
+}
+
 func TestXMLHttpRequestGetsAToken(t *testing.T) {
 	s := newSite(t)
 	p := s.signInWithOIDC()

@@ -147,7 +147,7 @@ func TestFacadePutsTheFrameWhereItIsTold(t *testing.T) {
 		return {
 			worker: registration instanceof ServiceWorkerRegistration && new URL(registration.active.scriptURL).pathname,
 			inside: frame.parentElement === place, id: frame.id, origin: new URL(frame.src).origin,
-			hidden: frame.checkVisibility() === false && frame.tabIndex === -1, same: frame === again, count: document.querySelectorAll("iframe").length, refused,
+			hidden: frame.checkVisibility() && frame.offsetWidth + frame.offsetHeight === 0 && frame.tabIndex === -1, same: frame === again, count: document.querySelectorAll("iframe").length, refused,
 		}`)
 	assert.Equal(t, map[string]any{
 		"worker": "/interceptor.js", "inside": true, "id": "my-frame", "origin": s.VaultURL, "hidden": true, "same": true,

@@ -209,7 +209,10 @@ func assembleVault(in inputs, src sources, out files) error {
 	if err != nil {
 		return err
 	}
-	page := src.page
+	page, err := fill(static.FrameName, src.page, "{{wasm}}", fmt.Sprintf(`href="%s" integrity="%s"`, wasm, integrity(sha256Name, in.wasm.Proxy)))
+	if err != nil {
+		return err
+	}
 	for _, script := range []struct{ mark, name, content string }{
 		{"{{wasm_exec}}", "wasm_exec.js", string(in.wasm.WasmExec)},
 		{"{{gowasm}}", "gowasm.js", src.gowasm},
