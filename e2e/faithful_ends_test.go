@@ -16,10 +16,10 @@ import (
 	"tokenvault/internal/devidp"
 )
 
-// mostUnread is what the vault may hold of a body that the app does not read. Chromium
-// itself takes 57 MB of such a body (156, on Linux), and it has two hops here: to the
-// vault's frame, and from the worker to the page.
-const mostUnread = 16 << 20
+// mostUnread is what the vault may hold of a body that the app does not read: up to
+// seven chunks of 2 MB in the worker or on the way to it, one in the frame, and one in
+// the pipe behind each. 10 to 18 MB were seen.
+const mostUnread = 20 << 20
 
 // quiet is how long a server must not have been able to send for its stream to count
 // as stalled. That nothing happens is the one thing that only time can show.
@@ -77,17 +77,30 @@ func queuedAt(t testing.TB, client string) (bytes int64) {
 	return bytes
 }
 
+// TestUnreadBodyDoesNotComeIn compares what the browser takes of a body of which the app
+// reads nothing. A response that says no-store is read no faster than the page reads it,
+// so that those rows show what the vault holds. Of others Chromium itself reads 57 MB
+// ahead, for the HTTP cache's sake, in each place where a response comes in: directly in
+// the page, through the vault in the frame and once more in the page.
 func TestUnreadBodyDoesNotComeIn(t *testing.T) {
 	w := newFaithful(t)
 	const size = 200 << 20
-	for _, kind := range []string{"binary", "text"} {
-		t.Run(kind, func(t *testing.T) {
+	for _, tc := range []struct {
+		query  string
+		places int64 // how many times the vault may take what is taken directly
+	}{
+		{"type=binary&no-store", 1},
+		{"type=text&no-store", 1},
+		{"type=binary", 2},
+		{"type=text", 2},
+	} {
+		t.Run(tc.query, func(t *testing.T) {
 			took := map[string]int64{}
 			for name, p := range w.ways() {
 				w.IDP.ClearRequests()
-				eval[any](p, w.names()+fmt.Sprintf(`window.unread = (await fetch(api + "/public/big?type=%s&size=%d")).body.getReader()`, kind, size))
+				eval[any](p, w.names()+fmt.Sprintf(`window.unread = (await fetch(api + "/public/big?%s&size=%d")).body.getReader()`, tc.query, size))
 				taken, queued := w.stalled(t, "/public/big")
-				t.Logf("%s, %s: the stream stalled when the browser had taken %.1f MB; %.1f MB wait in the system", kind, name, float64(taken)/(1<<20), float64(queued)/(1<<20))
+				t.Logf("%s: the stream stalled when the browser had taken %.1f MB; %.1f MB wait in the system", name, float64(taken)/(1<<20), float64(queued)/(1<<20))
 				took[name] = taken
 
 				// One that is read goes on, to the last byte.
@@ -99,7 +112,7 @@ func TestUnreadBodyDoesNotComeIn(t *testing.T) {
 					}`)
 				assert.Equal(t, size, got, name)
 			}
-			assert.Less(t, took["through the vault"], 2*took["directly"]+mostUnread)
+			assert.Less(t, took["through the vault"], tc.places*took["directly"]+mostUnread)
 		})
 	}
 	t.Run("cancelled", func(t *testing.T) {

@@ -103,14 +103,15 @@ func TestRedirectedURLIsThatOfADirectFetch(t *testing.T) {
 	})
 }
 
-// TestRedirectTakesTheTokenOfItsTarget has an API redirect to other origins. One is on
-// the list, for another client with another token: it gets that client's, as if the app
-// had asked for it. One is on nobody's list: it is reached as a direct fetch reaches it,
-// without a token.
+// TestRedirectTakesTheTokenOfItsTarget has an API redirect to another origin. What the
+// configuration lists there belongs to another client with another token, and gets that
+// client's, as if the app had asked for it: where it can be asked for twice, since the
+// browser has followed by then, without a token. What a POST has done there is not done
+// again. What is not listed at an origin with a listed path is reached without a token.
 func TestRedirectTakesTheTokenOfItsTarget(t *testing.T) {
-	listed, elsewhere := newLanding(t, "listed"), newLanding(t, "elsewhere")
+	landing := newLanding(t, "listed")
 	w := newFaithful(t, func(c *demo.Configuration) {
-		c.Clients[1].Resources = append(c.Clients[1].Resources, demo.Resource{URL: listed.url})
+		c.Clients[1].Resources = append(c.Clients[1].Resources, demo.Resource{URL: landing.origin + "/target"})
 	})
 	w.signInFrom(w.through, demo.PingClient)
 	tokens := map[string]string{}
@@ -118,67 +119,105 @@ func TestRedirectTakesTheTokenOfItsTarget(t *testing.T) {
 		tokens[path] = eval[reply](w.through, `return `+asking(w.APIURL+path, `{}`)).Token
 	}
 	require.NotEqual(t, tokens["/v1/whoami"], tokens["/v2/whoami"])
+	without, theirs := "", tokens["/v2/whoami"]
 
-	for _, status := range []int{302, 307} {
-		for name, request := range map[string]string{
-			"GET":        `{}`,
-			"POST":       `{ method: "POST", body: "kept, or not" }`,
-			"GET, XHR":   `xhr`,
-			"own header": `{ headers: { Authorization: "Bearer mine" } }`,
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, tc := range []struct {
+			name, request string
+			listed        []string // the tokens of the requests that arrive at a listed target
+		}{
+			{"GET", `{}`, []string{without, theirs}},
+			{"HEAD", `{ method: "HEAD" }`, []string{without, theirs}},
+			{"GET by XMLHttpRequest", xhr, []string{without, theirs}},
+			{"GET with an Authorization of its own", `{ headers: { Authorization: "Bearer mine" } }`, []string{without, theirs}},
+			{"POST", `{ method: "POST", body: "kept, or not" }`, []string{without}},
+			{"PUT", `{ method: "PUT", body: new Blob([new Uint8Array([0, 255])], { type: "image/png" }) }`, []string{without}},
+			{"DELETE", `{ method: "DELETE" }`, []string{without}},
 		} {
-			for _, target := range []*landing{listed, elsewhere} {
-				t.Run(fmt.Sprintf("%s, %d, %s", target.name, status, name), func(t *testing.T) {
-					script := w.names() + `
-						const xhr = "xhr", request = ` + request + `, url = api + "/public/redirect?status=` + fmt.Sprint(status) + `&to=" + ` + js(url.QueryEscape(target.url)) + `;
-						if (request !== xhr) return observe(url, request);
-						return new Promise((resolve) => {
-							const request = new XMLHttpRequest();
-							request.open("GET", url);
-							request.onloadend = () => resolve({ Status: request.status, URL: request.responseURL, Length: request.responseText.length });
-							request.send();
-						})`
-					target.take()
+			for path, want := range map[string][]string{"/target": tc.listed, "/elsewhere": {without}} {
+				t.Run(fmt.Sprint(path, " ", status, " ", tc.name), func(t *testing.T) {
+					script := w.names() + redirected(status, landing.origin+path+"?a=b", tc.request)
+					landing.take()
 					direct := eval[sight](w.direct, script)
-					atDirect := target.take()
-					through := eval[sight](w.through, script)
-					got := target.take()
-					require.Len(t, atDirect, 1)
-					assert.Equal(t, direct.withoutLength(), through.withoutLength())
-					if !assert.Len(t, got, 1, "the target was reached") {
-						return
+					arrived := landing.take()
+					require.Equal(t, landing.origin+path+"?a=b", direct.URL)
+					require.Len(t, arrived, 1)
+					assert.Equal(t, direct.withoutLength(), eval[sight](w.through, script).withoutLength())
+					var got []string
+					for _, visit := range landing.take() {
+						got = append(got, visit.token)
+						visit.token = arrived[0].token
+						assert.Equal(t, arrived[0], visit)
 					}
-					want := ""
-					if target == listed {
-						want = tokens["/v2/whoami"]
-					}
-					assert.Equal(t, want, got[0].token)
-					assert.Equal(t, atDirect[0].body, got[0].body)
-					assert.Equal(t, atDirect[0].method, got[0].method)
+					assert.Equal(t, want, got)
 				})
 			}
 		}
 	}
 }
 
+// TestRedirectToAnOriginThatTheConfigurationDoesNotNameFails has a difference from a
+// direct fetch that stays: the vault's connect-src names the configured origins and no
+// other, so that nothing which goes wrong in the vault can carry a token elsewhere. Nor
+// can the page be sent there in the vault's place: the browser does not tell the vault
+// where a redirect leads that it does not follow.
+func TestRedirectToAnOriginThatTheConfigurationDoesNotNameFails(t *testing.T) {
+	landing := newLanding(t, "elsewhere")
+	w := newFaithful(t)
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for name, request := range map[string]string{
+			"GET":                   `{}`,
+			"GET by XMLHttpRequest": xhr,
+			"POST":                  `{ method: "POST", body: "kept, or not" }`,
+		} {
+			t.Run(fmt.Sprint(status, " ", name), func(t *testing.T) {
+				script := w.names() + redirected(status, landing.origin+"/target", request)
+				eval[sight](w.direct, script)
+				require.Len(t, landing.take(), 1, "control: it is followed without a vault")
+				assert.Equal(t, sight{Error: "TypeError"}, eval[sight](w.through, script))
+				assert.Empty(t, landing.take())
+			})
+		}
+	}
+}
+
+// xhr stands for a request by XMLHttpRequest.
+const xhr = `"XMLHttpRequest"`
+
+// redirected is a script that makes a request which the API redirects, and returns a
+// sight.
+func redirected(status int, to, request string) string {
+	return `
+		const request = ` + request + `, url = api + "/public/redirect?status=` + fmt.Sprint(status) + `&to=" + ` + js(url.QueryEscape(to)) + `;
+		if (request !== ` + xhr + `) return observe(url, request);
+		return new Promise((resolve) => {
+			const request = new XMLHttpRequest();
+			request.open("GET", url);
+			request.onload = () => resolve({ Status: request.status, URL: request.responseURL, Length: request.responseText.length });
+			request.onerror = () => resolve({ Error: "TypeError" });
+			request.send();
+		})`
+}
+
 // landing is a server that a redirect leads to, and what arrived there.
 type landing struct {
-	name, url string
-	mu        sync.Mutex
-	seen      []visit
+	origin string
+	mu     sync.Mutex
+	seen   []visit
 }
 
 // visit is one request. The token is there as its hash.
-type visit struct{ method, token, body string }
+type visit struct{ method, uri, contentType, token, body string }
 
 func newLanding(t *testing.T, name string) *landing {
 	t.Helper()
-	target := &landing{name: name}
+	target := &landing{}
 	server := httptest.NewServer(admitAll(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			panic(http.ErrAbortHandler) // the client is gone
 		}
-		got := visit{method: r.Method, body: string(body)}
+		got := visit{method: r.Method, uri: r.RequestURI, contentType: r.Header.Get("Content-Type"), body: string(body)}
 		if authorization := r.Header.Get("Authorization"); authorization != "" {
 			got.token = hash(authorization[min(len("Bearer "), len(authorization)):])
 		}
@@ -193,7 +232,7 @@ func newLanding(t *testing.T, name string) *landing {
 	t.Cleanup(server.Close)
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
 	require.NoError(t, err)
-	target.url = "http://" + name + ".example.localhost:" + port + "/target"
+	target.origin = "http://" + name + ".example.localhost:" + port
 	return target
 }
 

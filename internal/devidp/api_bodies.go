@@ -36,10 +36,15 @@ func apiBinary(w http.ResponseWriter, r *http.Request) {
 	stream(w, "application/octet-stream", binaryBlock, size)
 }
 
+// apiBig sends size= bytes, of type=binary (default) or text. With no-store it says
+// Cache-Control: no-store, without which Chromium reads far ahead of the page.
 func apiBig(w http.ResponseWriter, r *http.Request) {
 	size, err := queryInt(r, "size", defaultBig, maxBig)
 	if badQuery(w, err) {
 		return
+	}
+	if r.URL.Query().Has("no-store") {
+		w.Header().Set("Cache-Control", "no-store")
 	}
 	switch r.URL.Query().Get("type") {
 	case "", "binary":

@@ -77,6 +77,7 @@ func (b *stepBox) wait(r *http.Request, id string, n int64) {
 // acknowledged by a request to …/ack?n=. A client that gets to the end has got each
 // part as it was sent, whatever the time that took. The parts end with a line feed.
 // With head the first part waits for an acknowledgement too, of part 0: of the head.
+// With cut the connection is cut where the stream would end.
 //
 //	as=sse (default)  events with the id n; a stream that is asked for with
 //	                  Last-Event-ID goes on behind it, and is 204 when there is no more
@@ -128,6 +129,9 @@ func (s *Server) apiSteps(w http.ResponseWriter, r *http.Request) {
 		push(w, stepPart(as, n, count))
 	}
 	s.steps.wait(r, id, count) // the last part too arrives before the end does
+	if r.URL.Query().Has("cut") {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 func stepPart(as string, n, count int64) string {

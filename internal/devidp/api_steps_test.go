@@ -64,6 +64,19 @@ func TestStepsHoldTheFirstPartBack(t *testing.T) {
 	require.Equal(t, stepPart("text", 1, 3), line)
 }
 
+func TestStepsAreCutAfterTheLastPart(t *testing.T) {
+	rg := newRig(t)
+	target := rg.api + "/public/steps/cut"
+	response := rg.asked(t, target+"?as=text&count=1&cut")
+	parts := bufio.NewReader(response.Body)
+	line, err := parts.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, stepPart("text", 1, 1), line)
+	require.Equal(t, http.StatusNoContent, rg.post(t, target+"/ack?n=1", nil, nil).status)
+	_, err = parts.ReadByte()
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+}
+
 func TestStepsRefuse(t *testing.T) {
 	rg := newRig(t)
 	tests := []struct {
