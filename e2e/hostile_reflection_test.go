@@ -158,6 +158,14 @@ func TestAppCannotReadTheVaultsCache(t *testing.T) {
 	require.Equal(t, "token=REDACTED", got.Body)
 	s.noToken(eval[string](p, `return cached(`+js(at+"/api/x?as=cached")+`)`), "the cache")
 
+	// What a redirect leads to does not say what may be stored of the redirect.
+	for range 2 {
+		eval[outcome](p, `return (await new Line().ready).ask({ url: `+js(at+"/api/z?as=moved")+` })`)
+	}
+	moved := len(careless.requests())
+	s.noToken(eval[string](p, `return (await around.contentWindow.fetch(`+js(at+"/api/z?as=moved")+`, { cache: 'force-cache' })).url`), "the cached redirect")
+	assert.Len(t, careless.requests(), moved+2, "the redirect was not in the cache")
+
 	before := len(careless.requests())
 	eval[string](p, `return cached(`+js(at+"/api/y?as=cached")+`)`)
 	eval[string](p, `return cached(`+js(at+"/api/y?as=cached")+`)`)

@@ -134,6 +134,16 @@ func (w *witness) careless(rw http.ResponseWriter, r *http.Request) {
 	case "redirect": // to a URL with the token in it
 		h.Set("Location", "?as=plain&token="+token)
 		rw.WriteHeader(http.StatusFound)
+	case "moved": // for good, to a URL with the token in it, and to an answer that says no-store
+		h.Set("Location", "?as=unstored&token="+token)
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Del("Access-Control-Allow-Credentials")
+		rw.WriteHeader(http.StatusMovedPermanently)
+	case "unstored":
+		h.Set("Cache-Control", "no-store")
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Del("Access-Control-Allow-Credentials")
+		reply(200, "text/plain", "ok")
 	case "cached": // in a way that any cache may keep
 		h.Set("Cache-Control", "public, max-age=3600")
 		h.Set("Access-Control-Allow-Origin", "*")

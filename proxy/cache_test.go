@@ -36,6 +36,10 @@ func TestSendsAreKeptOutOfTheCache(t *testing.T) {
 	require.True(t, send(apiURL, "max-age=60"), "what was said last counts")
 	require.False(t, send(apiURL, "no-store"))
 	require.True(t, send(apiURL, "no-store"))
+	id, _ := frame.start(t.Context(), request{url: apiURL})
+	frame.Head(id, Response{Status: 200, Headers: []string{"Cache-Control", "no-store"}, Redirected: targetOf(apiURL + "?moved")})
+	frame.End(id)
+	require.False(t, send(apiURL, "no-store"), "that was said by another URL: the redirect may be stored")
 	for i := range maxUnstored {
 		send(apiURL+"?"+strconv.Itoa(i), "no-store")
 	}

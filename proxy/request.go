@@ -264,7 +264,11 @@ func (p *Proxy) Head(id uint32, response Response) Answer {
 	if ex == nil || ex.used == nil || p.isTokenEndpoint(response.Redirected) {
 		return Answer{Action: Fail}
 	}
-	p.unstored.note(ex.target.Href, header(response.Headers, "cache-control"))
+	said := header(response.Headers, "cache-control")
+	if response.Redirected != (Target{}) {
+		said = "" // that is about the URL where it led; the redirect itself may be stored
+	}
+	p.unstored.note(ex.target.Href, said)
 	if p.follow(ex, response.Redirected) {
 		return p.authorize(ex)
 	}

@@ -366,8 +366,9 @@ class Pending {
         start: (controller) => {
           this.#body = controller;
         },
-        pull: () => {
-          while (this.#credit < windowOfChunks) {
+        pull: ({ desiredSize }) => {
+          // What is queued counts: a window of chunks is all that is under way.
+          while (this.#credit < Number(desiredSize)) {
             this.#credit++;
             this.#link?.post('pull', this.#id);
           }
@@ -551,7 +552,11 @@ worker.addEventListener('fetch', (event) => {
  * @param {any} event of the installation
  */
 async function leaveOtherOrigins(event) {
-  const or = origins.map((origin) => ({ urlPattern: new URLPattern(`${origin}/*?*#*`) }));
+  const or = origins.map((origin) => {
+    const { protocol: scheme, hostname, port } = new URL(origin);
+    return { urlPattern: new URLPattern({ protocol: scheme.slice(0, -1), hostname, port }) };
+  });
+  or.push({ urlPattern: new URLPattern({ hash: 'tokenvault-answer-*' }) });
   await event.addRoutes?.({ condition: { not: { or } }, source: 'network' });
 }
 
