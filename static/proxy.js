@@ -96,9 +96,24 @@ function go() {
   return program;
 }
 
+/**
+ * Loads the binary, which compiles while it arrives; fetch would check the
+ * integrity first.
+ */
+async function load() {
+  const response = await fetch(wasm);
+  const bytes = response.clone().arrayBuffer();
+  const [module, digest] = await Promise.all([
+    WebAssembly.compileStreaming(response),
+    bytes.then((content) => crypto.subtle.digest('SHA-256', content)),
+  ]);
+  const base64 = btoa(String.fromCharCode(...new Uint8Array(digest)));
+  if (`sha256-${base64}` !== integrity) throw new Error(`${wasm} is not the file that was built. Deploy dist/vault as a whole.`);
+  return module;
+}
+
 async function start() {
-  const response = await fetch(wasm, { integrity });
-  program = new GoProgram(await WebAssembly.compileStreaming(response), table);
+  program = new GoProgram(await load(), table);
   tokenvaultHost.wake();
   program.ended.finally(() => {
     // Every request that waits for Go would wait for ever. A frame that starts

@@ -209,7 +209,7 @@ func assembleVault(in inputs, src sources, out files) error {
 	if err != nil {
 		return err
 	}
-	page, err := fill(static.FrameName, src.page, "{{wasm}}", fmt.Sprintf(`href="%s" integrity="%s"`, wasm, integrity(sha256Name, in.wasm.Proxy)))
+	page, err := fill(static.FrameName, src.page, "{{wasm}}", fmt.Sprintf(`href="%s"`, wasm))
 	if err != nil {
 		return err
 	}
