@@ -142,6 +142,7 @@ func TestUpdatedWorkerTakesOverAndTheRequestInFlightCompletes(t *testing.T) {
 	eval[any](p, `window.before = navigator.serviceWorker.controller`)
 	require.NoError(t, s.Deploy(p.ctx, func(c *demo.Configuration) {
 		c.RequestTimeout = "29s"
+		c.Clients[1].PingAM.RealmPath = "alpha"
 		c.Clients[0].Resources = append(c.Clients[0].Resources, demo.Resource{URL: s.APIURL + "/public/echo"})
 	}))
 
@@ -166,5 +167,19 @@ func TestUpdatedWorkerTakesOverAndTheRequestInFlightCompletes(t *testing.T) {
 	got = eval[reply](other, `return `+asking(s.APIURL+"/public/echo", `{}`))
 	assert.Equal(t, 200, got.Status)
 	assert.NotEmpty(t, s.IDP.LastAuthorization(), "the new page has the new policy")
+
+	// But a token request that the old frame knows nothing of does not go out: it
+	// would bring tokens into the page. Also from a worker that has just started.
+	s.IDP.ClearRequests()
+	for _, stopped := range []bool{false, true} {
+		if stopped {
+			s.stopWorker(p)
+		}
+		got = eval[reply](p, `return `+asking(s.AuthURL+"/am/oauth2/realms/root/realms/alpha/access_token", `{ method: "POST", body: "grant_type=x" }`))
+		assert.Equal(t, "version_mismatch", got.Error, "stopped before: %v, %+v", stopped, got)
+	}
+	for _, request := range s.IDP.Requests() {
+		assert.NotEqual(t, "POST", request.Method, "%s", request.Path)
+	}
 	s.canary(p)
 }

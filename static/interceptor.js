@@ -52,18 +52,19 @@ async function startProgram() {
   });
 }
 
-let asked = false;
+/** @type {Promise<void> | null} */
+let start = null;
 
 /**
- * Starts the program, once. It would hold up the request that woke this worker,
- * which is forwarded without it, so it waits until that has its answer.
+ * Starts the program, once, and settles when it runs or cannot. It would hold up
+ * the request that woke this worker, which is forwarded without it, so it waits
+ * until that has its answer.
  */
 function needProgram() {
-  if (asked) return;
-  asked = true;
-  startProgram().catch((error) => {
+  start ??= startProgram().catch((error) => {
     console.error('Token Vault: the interceptor runs without its WebAssembly half.', error);
   });
+  return start;
 }
 
 /** How long the program waits for a request, in milliseconds. */
@@ -232,8 +233,16 @@ async function findLink({ keepalive }, clientId) {
   const windows = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
   for (const id of links.keys()) if (!windows.some((page) => page.id === id)) links.delete(id);
   const ready = windows.filter(isPage).map((page) => linkTo(page).ready);
-  if (keepalive) ready.push(new Promise((resolve) => waitingForPage.add(resolve)));
-  return Promise.any(ready);
+  if (!keepalive) return Promise.any(ready);
+  /** @type {(link: Promise<Link>) => void} */
+  let tell = () => {};
+  ready.push(
+    new Promise((resolve) => {
+      tell = resolve;
+    }),
+  );
+  waitingForPage.add(tell);
+  return Promise.any(ready).finally(() => waitingForPage.delete(tell));
 }
 
 /** @param {Client} client */
@@ -402,12 +411,19 @@ class Pending {
   }
 
   /** The vault has nothing to do with it: it goes out as it would without us. */
-  #bypass() {
-    if (this.#request.bodyUsed) {
-      this.refuse(503, 'version_mismatch', 'The worker and the vault frame were built from different configurations. Deploy app and vault together, then reload.');
-      return;
+  async #bypass() {
+    const { method, url } = this.#request;
+    const body = this.#upload;
+    if (body) {
+      // Not if the policy here says otherwise: a token request that goes past a
+      // frame of another deployment would bring tokens into the page.
+      await needProgram();
+      if (program !== null && isForVault(method, url)) {
+        this.refuse(503, 'version_mismatch', 'The worker and the vault frame were built from different configurations. Deploy app and vault together, then reload.');
+        return;
+      }
     }
-    this.#resolve(fetch(this.#request));
+    this.#resolve(fetch(body ? new Request(this.#request, { body }) : this.#request));
     this.#finish();
   }
 
@@ -473,12 +489,12 @@ const detourPatience = 5_000;
  * @param {Response} response
  */
 function detour(url, response) {
-  const marked = `${url.split('#', 1)[0]}#tokenvault-answer-${crypto.randomUUID()}`;
-  detours.set(marked, response);
+  const address = `${url.split('#', 1)[0]}#tokenvault-answer-${crypto.randomUUID()}`;
+  detours.set(address, response);
   setTimeout(() => {
-    if (detours.delete(marked)) response.body?.cancel();
+    if (detours.delete(address)) response.body?.cancel();
   }, detourPatience);
-  return redirectTo(marked);
+  return redirectTo(address);
 }
 
 /** @param {string} block name, value, name, value, …, each with a line feed behind it */
@@ -510,7 +526,7 @@ function describe(request) {
  * @param {Request} request
  */
 async function bodyOf(request) {
-  if (request.body === null) return null;
+  if (request.body === null || request.method === 'GET' || request.method === 'HEAD') return null;
   const body = await request.blob();
   return body.size > 0 || request.headers.has('content-type') ? body : null;
 }
@@ -520,12 +536,9 @@ async function bodyOf(request) {
  * @param {string} clientId
  */
 async function forward(request, clientId) {
-  const hasBody = request.method !== 'GET' && request.method !== 'HEAD';
-  // Only while Go does not answer is a request forwarded that may come back, and
-  // then it needs its body once more.
-  const pending = new Pending(hasBody && program === null ? request.clone() : request, clientId);
+  const pending = new Pending(request, clientId);
   try {
-    pending.send(hasBody ? await bodyOf(request) : null);
+    pending.send(await bodyOf(request));
   } catch {
     pending.fail(); // the app's own stream broke off
   }
