@@ -82,7 +82,7 @@ func (s *site) leaks(p *tab, needles map[string]string) []string {
 	p.mu.Lock()
 	search("URLs", strings.Join(p.urls, "\n"))
 	p.mu.Unlock()
-	search("storage", eval[string](p, storageScript))
+	search("storage", eval[string](p, `const deployed = `+js(s.deployed())+`;`+storageScript))
 	return found
 }
 
@@ -111,10 +111,22 @@ const storageScript = `
 		const cache = await caches.open(name);
 		for (const request of await cache.keys()) {
 			const response = await cache.match(request);
-			found.push(name, request.url, new TextDecoder("latin1").decode(await response.arrayBuffer()));
+			const body = await response.arrayBuffer();
+			const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", body)).toHex();
+			found.push(name, request.url, deployed.includes(digest) ? digest : new TextDecoder("latin1").decode(body));
 		}
 	}
 	return found.join("\n");`
+
+// deployed lists the SHA-256 of each file of the deployment: the binary in the
+// cache need not come here to be searched.
+func (s *site) deployed() []string {
+	var sums []string
+	for _, file := range s.Build.Files {
+		sums = append(sums, file.SHA256)
+	}
+	return sums
+}
 
 // heapOf takes a heap snapshot, which has every string of the target's scripts.
 func heapOf(p *tab) string {

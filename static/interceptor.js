@@ -70,7 +70,9 @@ function needProgram() {
 /** How long the program waits for a request, in milliseconds. */
 const startPatience = 300;
 
-setTimeout(needProgram, startPatience);
+// An app's own worker wants to see what is not ours, so it is told as soon as can be.
+if (ownWorker) setTimeout(needProgram, startPatience);
+else needProgram();
 
 /**
  * Whether a request is one for the vault. Go's routes: 0 forward, 1 leave.
