@@ -121,7 +121,10 @@ const storageScript = `
 // deployed lists the SHA-256 of each file of the deployment: the binary in the
 // cache need not come here to be searched.
 func (s *site) deployed() []string {
-	var sums []string
+	sums := []string{}
+	if s.Build == nil {
+		return sums // served by the command: all of it is searched
+	}
 	for _, file := range s.Build.Files {
 		sums = append(sums, file.SHA256)
 	}
