@@ -39,6 +39,22 @@ func newExistingWorker(t *testing.T, change func(source string) string) *existin
 	return w
 }
 
+// newWorkerBeforeTheVault starts an app whose users have a worker, version "before",
+// that knows nothing of a vault; later versions have the interceptor. The page has
+// not been loaded since the worker is active.
+func newWorkerBeforeTheVault(t *testing.T) (*existingWorker, *tab) {
+	t.Helper()
+	w := newExistingWorker(t, func(source string) string {
+		return strings.Replace(source, "self.importScripts('/interceptor.js');", `if ("VERSION" !== "before") self.importScripts('/interceptor.js');`, 1)
+	})
+	w.deployWorker("before")
+	p := w.open("/e2e/plain.html")
+	eval[any](p, `
+		await navigator.serviceWorker.register("/pwa-worker.js");
+		await navigator.serviceWorker.ready`)
+	return w, p
+}
+
 func (w *existingWorker) deployWorker(version string) { w.version.Store(&version) }
 
 // askWorker asks the page's worker a question that the app's own code answers. It
@@ -141,15 +157,7 @@ func TestExistingWorkerControlsThePageAgainAfterAHardReload(t *testing.T) {
 }
 
 func TestAnAppMovesFromItsOwnWorkerToOneWithTheInterceptor(t *testing.T) {
-	w := newExistingWorker(t, func(source string) string {
-		return strings.Replace(source, "self.importScripts('/interceptor.js');", `if ("VERSION" !== "before") self.importScripts('/interceptor.js');`, 1)
-	})
-	// Its users have the old worker, which knows nothing of a vault.
-	w.deployWorker("before")
-	p := w.open("/e2e/plain.html")
-	eval[any](p, `
-		await navigator.serviceWorker.register("/pwa-worker.js");
-		await navigator.serviceWorker.ready`)
+	w, p := newWorkerBeforeTheVault(t)
 	p.visit(w.AppURL + "/e2e/plain.html")
 	require.Equal(t, "before", askWorker[string](p, "version"))
 

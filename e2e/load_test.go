@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -116,14 +115,7 @@ func TestPageOfANewDeploymentWaitsForItsWorker(t *testing.T) {
 
 // An app's own worker that never takes over: nothing goes past the vault meanwhile.
 func TestWorkerOfAnotherPolicyThatStaysIsAClearError(t *testing.T) {
-	w := newExistingWorker(t, func(source string) string {
-		return strings.Replace(source, "self.importScripts('/interceptor.js');", `if ("VERSION" !== "before") self.importScripts('/interceptor.js');`, 1)
-	})
-	w.deployWorker("before")
-	p := w.open("/e2e/plain.html")
-	eval[any](p, `
-		await navigator.serviceWorker.register("/pwa-worker.js");
-		await navigator.serviceWorker.ready`)
+	w, p := newWorkerBeforeTheVault(t)
 
 	w.deployWorker("after")
 	p.visit(w.AppURL + w.early())

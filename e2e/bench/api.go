@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"tokenvault/internal/devidp"
 )
 
 // bigSize is the size of the large bodies.
@@ -35,7 +37,7 @@ func newAPI() *api {
 	return &api{
 		json:   jsonBody(),
 		text:   bytes.Repeat([]byte(textLine), bigSize/len(textLine)),
-		binary: binaryBody(),
+		binary: devidp.BinaryBody(bigSize),
 	}
 }
 
@@ -56,19 +58,6 @@ func jsonBody() []byte {
 	b.WriteString(strings.Repeat("x", 1024-b.Len()-2))
 	b.WriteString(`"}`)
 	return []byte(b.String())
-}
-
-// binaryBody is what no text decoder accepts and no compression shortens.
-func binaryBody() []byte {
-	body := make([]byte, bigSize)
-	x := uint32(2463534242) // Marsaglia's xorshift32
-	for i := range body {
-		x ^= x << 13
-		x ^= x >> 17
-		x ^= x << 5
-		body[i] = byte(x >> 24)
-	}
-	return body
 }
 
 // handler serves the protected part below /v1/ and an open part below /public/.

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"time"
 
@@ -17,53 +15,6 @@ import (
 
 // patience is how long a single step may take.
 const patience = 60 * time.Second
-
-// chromiumNames are the names under which Chromium is installed.
-var chromiumNames = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
-
-func findChromium() (string, error) {
-	if path := os.Getenv("CHROMIUM"); path != "" {
-		return path, nil
-	}
-	for _, name := range chromiumNames {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("no Chromium in PATH (looked for %v); install it or set CHROMIUM", chromiumNames)
-}
-
-// startBrowser starts Chromium with the flags of the end-to-end tests: site
-// isolation as users have it, and tabs in the background as those in front.
-func startBrowser(profile string) (context.Context, context.CancelFunc, error) {
-	path, err := findChromium()
-	if err != nil {
-		return nil, nil, err
-	}
-	allocator, stopAllocator := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(path),
-		chromedp.UserDataDir(profile),
-		chromedp.Headless,
-		chromedp.NoSandbox,
-		chromedp.DisableGPU,
-		chromedp.NoFirstRun,
-		chromedp.NoDefaultBrowserCheck,
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-dev-shm-usage", true),
-		chromedp.Flag("disable-background-timer-throttling", true),
-		chromedp.Flag("disable-backgrounding-occluded-windows", true),
-		chromedp.Flag("disable-renderer-backgrounding", true),
-	)
-	ctx, stopBrowser := chromedp.NewContext(allocator)
-	if err := chromedp.Do(ctx); err != nil {
-		stopAllocator()
-		return nil, nil, fmt.Errorf("chromium did not start: %w", err)
-	}
-	return ctx, func() { stopBrowser(); stopAllocator() }, nil
-}
 
 // tab is a target of the browser: a page, a frame with a process of its own, or
 // a worker.

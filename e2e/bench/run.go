@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
 
+	"tokenvault/internal/chromium"
 	"tokenvault/internal/wasmbuild"
 )
 
@@ -46,7 +47,7 @@ func measure(ctx context.Context, o options) (_ *run, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(profile)) }()
-	browser, stop, err := startBrowser(profile)
+	browser, stop, err := chromium.Start(context.Background(), profile)
 	if err != nil {
 		return nil, err
 	}
