@@ -2,8 +2,14 @@ package e2e
 
 import (
 	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
 	"net/url"
+	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/chromedp/cdproto/page"
@@ -13,6 +19,7 @@ import (
 
 	"tokenvault/internal/demo"
 	"tokenvault/internal/devidp"
+	"tokenvault/internal/policy"
 	"tokenvault/static"
 )
 
@@ -214,6 +221,66 @@ func TestVaultWhoseProgramCannotStartIsAClearError(t *testing.T) {
 	got := s.ask(p)
 	assert.Equal(t, "vault_unavailable", got.Code+got.Error, "%+v", got)
 	assert.Empty(t, s.calls())
+}
+
+// serveVault serves the vault's files in place of the site's own server, after
+// change has gone over them.
+func (s *site) serveVault(change func(files fstest.MapFS)) {
+	s.t.Helper()
+	host := strings.TrimPrefix(s.VaultURL, "http://")
+	address := strings.Replace(host, "vault.example.localhost", "127.0.0.1", 1) // only browsers know the name
+	files := fstest.MapFS{}
+	for _, file := range s.Build.Files {
+		name, ours := strings.CutPrefix(file.Path, "vault/")
+		if !ours || strings.HasSuffix(name, ".br") || strings.HasSuffix(name, ".gz") || name == "_headers" {
+			continue
+		}
+		request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+address+"/"+name, http.NoBody)
+		require.NoError(s.t, err)
+		request.Host = host
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(s.t, err)
+		content, err := io.ReadAll(response.Body)
+		require.NoError(s.t, errors.Join(err, response.Body.Close()))
+		require.Equal(s.t, http.StatusOK, response.StatusCode, name)
+		files[name] = &fstest.MapFile{Data: content}
+	}
+	change(files)
+	table, err := policy.Decode(s.Build.Table)
+	require.NoError(s.t, err)
+	require.NoError(s.t, s.StopVault())
+	listener, err := new(net.ListenConfig).Listen(s.t.Context(), "tcp", address)
+	require.NoError(s.t, err)
+	server := &http.Server{Handler: static.VaultHandler(table, files), ReadHeaderTimeout: patience}
+	s.t.Cleanup(func() { assert.NoError(s.t, server.Close()) })
+	go func() { _ = server.Serve(listener) }() // ends with Close
+}
+
+// A binary that would run, but is not the one that was built.
+func TestAlteredBinaryOfTheVaultDoesNotRun(t *testing.T) {
+	for name, addition := range map[string]string{
+		"control: as it was built": "",
+		"with a section more":      "\x00\x02\x01x",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.serveVault(func(files fstest.MapFS) {
+				for name, file := range files {
+					if strings.HasSuffix(name, ".wasm") {
+						file.Data = append(file.Data, addition...)
+					}
+				}
+			})
+			p := s.open("/e2e/blank.html")
+			got := eval[reply](p, `return tokenvault.has("main").then(() => ({ status: 200 }), (error) => ({ code: error.code, message: error.message }))`)
+			if addition == "" {
+				assert.Equal(t, 200, got.Status, "%+v", got)
+				return
+			}
+			assert.Equal(t, "vault_unavailable", got.Code, "%+v", got)
+			assert.Contains(t, got.Message, "is not the file that was built")
+		})
+	}
 }
 
 func TestVersionMismatchIsAClearError(t *testing.T) {

@@ -116,7 +116,10 @@ func TestFramePinsItsScripts(t *testing.T) {
 
 // The binary is asked for before the scripts that need it.
 func TestFrameLoadsTheBinaryFirst(t *testing.T) {
-	all, _ := assembled(t)
+	in := fixture()
+	in.scripts = static.Files // the page that is shipped
+	all, _, err := assemble(in)
+	require.NoError(t, err)
 	page := string(all["vault/proxy.html"])
 	name, _ := find(t, all, `vault/proxy\..{16}\.wasm`)
 	preload := `<link rel="preload" as="fetch" crossorigin href="` + strings.TrimPrefix(name, "vault") + `">`
