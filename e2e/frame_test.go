@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
+	"tokenvault/internal/demo"
 	"tokenvault/internal/devidp"
 )
 
@@ -33,6 +35,27 @@ func TestRemovedFrameEndsItsRequestsAndIsPutBack(t *testing.T) {
 			s.canary(p)
 		})
 	}
+}
+
+// A request that waits for a token has had no effect yet: it goes to the frame that
+// is put back.
+func TestRequestThatWasNotSentGoesToTheNextFrame(t *testing.T) {
+	s := newSite(t, func(o *demo.Options) { o.AccessTTL = 3 * time.Second })
+	p := s.signInWithOIDC()
+	untilExpired(p)
+	until := make(chan struct{})
+	defer close(until)
+	s.IDP.SetFaults(devidp.Fault{Endpoint: devidp.EndpointRefresh, Kind: devidp.FaultHold, Until: until, Times: 1})
+	s.IDP.ClearRequests()
+	eval[any](p, `window.held = `+asking(s.whoamiURL(), `{}`))
+	s.waitRequest(func(r devidp.Request) bool { return r.Path == "/token" && r.Method == "POST" && !r.Done })
+
+	eval[any](p, vaultFrame+`.remove()`)
+
+	got := held(p)
+	assert.Equal(t, reply{Status: 200, Token: hash(s.token(devidp.AccessToken))}, got)
+	assert.Len(t, s.calls(), 1, "it was sent once")
+	s.canary(p)
 }
 
 func TestRemovedFrameEndsItsCalls(t *testing.T) {
