@@ -304,7 +304,6 @@ class Exchange {
             answer = this.#settle();
             break;
           case Action.SEND:
-            this.#post('sent');
             answer = this.#send(otherURL || parsed[0], headers, body, settings, option === 'cache');
             break;
           case Action.DELIVER:
@@ -361,7 +360,7 @@ class Exchange {
    */
   async #send(url, headers, body, settings, cache) {
     this.#dismiss();
-    const response = await fetch(url, {
+    const responding = fetch(url, {
       method: settings.method,
       headers: readHeaders(headers),
       body,
@@ -377,6 +376,10 @@ class Exchange {
       referrerPolicy: 'no-referrer',
       signal: this.#abort.signal,
     });
+    // Said behind the fetch: a frame that is taken down in between would leave a
+    // request that the worker takes for sent and the browser has never seen.
+    this.#post('sent');
+    const response = await responding;
     this.#response = response;
     const redirected = response.redirected ? partsOf(response.url) : ['', '', '', ''];
     const list = [];
