@@ -584,7 +584,7 @@ func requireRefusal(t testing.TB, answer Answer, status int, code protocol.Code)
 // stored returns the client's session as it is in the store.
 func (o *origin) stored(t testing.TB, client string) *session {
 	t.Helper()
-	current, err := newSessions(Browser{Store: o.store, Sealer: xorSealer{}, Clock: o.clock}).read(t.Context(), client)
+	_, current, err := newSessions(Browser{Store: o.store, Sealer: xorSealer{}, Clock: o.clock}).read(t.Context(), client)
 	require.NoError(t, err)
 	return current
 }

@@ -209,10 +209,7 @@ func assembleVault(in inputs, src sources, out files) error {
 	if err != nil {
 		return err
 	}
-	page, err := fill(static.FrameName, src.page, "{{wasm}}", fmt.Sprintf(`href="%s"`, wasm))
-	if err != nil {
-		return err
-	}
+	page := src.page
 	for _, script := range []struct{ mark, name, content string }{
 		{"{{wasm_exec}}", "wasm_exec.js", string(in.wasm.WasmExec)},
 		{"{{gowasm}}", "gowasm.js", src.gowasm},

@@ -114,19 +114,6 @@ func TestFramePinsItsScripts(t *testing.T) {
 	}
 }
 
-// The binary is asked for before the scripts that need it.
-func TestFrameLoadsTheBinaryFirst(t *testing.T) {
-	in := fixture()
-	in.scripts = static.Files // the page that is shipped
-	all, _, err := assemble(in)
-	require.NoError(t, err)
-	page := string(all["vault/proxy.html"])
-	name, _ := find(t, all, `vault/proxy\..{16}\.wasm`)
-	preload := `<link rel="preload" as="fetch" crossorigin href="` + strings.TrimPrefix(name, "vault") + `">`
-	require.Contains(t, page, preload)
-	require.Less(t, strings.Index(page, preload), strings.Index(page, "<script"))
-}
-
 func TestConfigurationCannotLeaveItsLiteral(t *testing.T) {
 	in := fixture()
 	in.table.Clients[0].Name = "</script><script>\u2028`${1}'\"\\"
