@@ -14,12 +14,12 @@
  * named by its epoch, a Web Lock that the worker holds: pages queue on it, and
  * learn by it at once that this life's requests have nobody to answer to.
  */
-const { protocol, build, policy, wasm, integrity, table, origins, timeout } = __TOKENVAULT_CONFIG__;
+const { protocol, build, policy, wasm, integrity, table, places, timeout } = __TOKENVAULT_CONFIG__;
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 
 /** Origins that the policy can name: the filter before Go is asked. */
-const originSet = new Set(origins);
+const originSet = new Set(places.map(([origin]) => origin));
 
 /** Where the binary is kept, so that a worker started offline or after a deployment has its own version. */
 const cacheName = `tokenvault-wasm-${build}`;
@@ -561,15 +561,20 @@ worker.addEventListener('fetch', (event) => {
 
 // ------------------------------------------------------------- the lifecycle
 
+/** What a path may have that a server could read as another one, once a browser has parsed it: Go judges those. */
+const suspicious = ['*%*', '*;*', '*//*'];
+
 /**
- * Has the browser send requests to other origins without asking, or starting,
- * this worker, where it knows how (static routes).
+ * Has the browser send the requests that are not for the vault without asking,
+ * or starting, this worker, where it knows how (static routes).
  * @param {any} event of the installation
  */
-async function leaveOtherOrigins(event) {
-  const or = origins.map((origin) => {
+async function leaveTheRest(event) {
+  const named = places.map(([origin, path]) => [origin, path.replace(/[^/\w*]/g, '\\$&')]);
+  const doubtful = [...originSet].flatMap((origin) => suspicious.map((path) => [origin, path]));
+  const or = [...named, ...doubtful].map(([origin, pathname]) => {
     const { protocol: scheme, hostname, port } = new URL(origin);
-    return { urlPattern: new URLPattern({ protocol: scheme.slice(0, -1), hostname, port }) };
+    return { urlPattern: new URLPattern({ protocol: scheme.slice(0, -1), hostname, port, pathname }) };
   });
   or.push({ urlPattern: new URLPattern({ hash: 'tokenvault-answer-*' }) });
   await event.addRoutes?.({ condition: { not: { or } }, source: 'network' });
@@ -579,7 +584,7 @@ worker.addEventListener('install', (event) => {
   if (ownWorker) {
     worker.skipWaiting();
     // Without the routes all goes as with them, only through here.
-    leaveOtherOrigins(event).catch((error) => console.warn('Token Vault: no static routes.', error));
+    leaveTheRest(event).catch((error) => console.warn('Token Vault: no static routes.', error));
   }
   event.waitUntil(
     caches.open(cacheName).then((cache) => cache.add(new Request(wasm, { integrity, cache: 'no-cache' }))),

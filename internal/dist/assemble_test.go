@@ -46,6 +46,10 @@ func configOf(tb testing.TB, script string) map[string]any {
 
 func TestWhatTheScriptsAreTold(t *testing.T) {
 	all, build := assembled(t)
+	places := []any{}
+	for _, place := range table().Places() {
+		places = append(places, []any{place.Origin, place.Path})
+	}
 	origins := []any{}
 	for _, origin := range table().Origins() {
 		origins = append(origins, origin)
@@ -63,7 +67,7 @@ func TestWhatTheScriptsAreTold(t *testing.T) {
 	name, wasm := find(t, all, `app/interceptor\..{16}\.wasm`)
 	require.Equal(t, map[string]any{
 		"protocol": float64(protocol.Version), "build": build, "policy": policyName, "wasm": strings.TrimPrefix(name, "app"),
-		"integrity": integrity(sha256Name, []byte(wasm)), "table": policy.Encode(table()), "origins": origins, "timeout": 30000.0,
+		"integrity": integrity(sha256Name, []byte(wasm)), "table": policy.Encode(table()), "places": places, "timeout": 30000.0,
 	}, configOf(t, string(all["app/interceptor.js"])))
 
 	name, wasm = find(t, all, `vault/proxy\..{16}\.wasm`)
