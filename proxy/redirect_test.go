@@ -22,6 +22,7 @@ func TestRedirectToAnotherListedOriginGetsItsToken(t *testing.T) {
 		{"that asks for no token", "GET", targetOf(filesURL), 200, Send},
 		{"of the same origin", "GET", targetOf("https://api.example.com/v2/items"), 200, Deliver},
 		{"to an origin that is not listed", "GET", targetOf("https://elsewhere.example.com/v2/a"), 401, Deliver},
+		{"to an origin that only redirects lead to", "GET", targetOf(storageOrigin + "/v2/a"), 401, Deliver},
 		{"to a path that is not listed", "GET", targetOf("https://files.example.com/v3/a"), 401, Deliver},
 		{"of a request that does something", "POST", targetOf(filesURL), 401, Deliver},
 		{"to a suspicious path", "GET", targetOf("https://files.example.com/v2/..%2fa"), 401, Deliver},
@@ -52,6 +53,21 @@ func TestRedirectToAnotherListedOriginGetsItsToken(t *testing.T) {
 			require.Equal(t, filesURL, answer.URL, "the app sees where it was led")
 		})
 	}
+}
+
+// A response that a redirect led to is scrubbed like any other.
+func TestRedirectedResponseIsScrubbed(t *testing.T) {
+	t.Parallel()
+	_, frame := signedIn(t)
+	id, _ := frame.start(t.Context(), request{url: apiURL})
+	answer := frame.Head(id, Response{
+		Status: 200, StatusText: accessToken(1), Headers: append([]string{"x-echo", accessToken(1)}, textBody...),
+		Redirected: targetOf(storageOrigin + "/a?t=" + accessToken(1)),
+	})
+	require.Equal(t, Deliver, answer.Action)
+	require.NotContains(t, answer.StatusText+answer.URL+header(answer.Headers, "x-echo"), accessToken(1))
+	require.True(t, answer.Scrub)
+	require.NotContains(t, string(frame.Chunk(id, []byte("token: "+accessToken(1)), true)), accessToken(1))
 }
 
 // Two origins that redirect to each other end with what the second says.
