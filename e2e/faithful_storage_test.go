@@ -213,7 +213,8 @@ func TestNamedOriginIsForRedirectsAlone(t *testing.T) {
 	}
 }
 
-// TestNamedOriginIsNotTrusted has the storage host give out a token that it was told of.
+// TestNamedOriginIsNotTrusted has the storage host give out a token that it was told of,
+// and say that the token it never got is invalid.
 func TestNamedOriginIsNotTrusted(t *testing.T) {
 	storage, w := newStorage(t)
 	storage.routes.HandleFunc("/echo", func(rw http.ResponseWriter, r *http.Request) {
@@ -221,6 +222,11 @@ func TestNamedOriginIsNotTrusted(t *testing.T) {
 		rw.Header().Set("Content-Type", "application/json")
 		rw.Header().Set("ETag", token)
 		writeBody(rw, []byte(`{"token":"`+token+`"}`))
+	})
+	storage.routes.HandleFunc("/refuse", func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Access-Control-Expose-Headers", "WWW-Authenticate")
+		rw.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		rw.WriteHeader(http.StatusUnauthorized)
 	})
 	read := func(p *tab, path string) string {
 		return eval[string](p, w.names()+`
@@ -232,5 +238,11 @@ func TestNamedOriginIsNotTrusted(t *testing.T) {
 	w.noToken(through, "the answer of a storage host")
 	assert.Contains(t, through, "200 "+storage.origin+"/echo ")
 
+	w.IDP.ClearRequests()
+	assert.Equal(t, read(w.direct, "/refuse"), read(w.through, "/refuse"))
+	for _, r := range w.IDP.Requests() {
+		assert.NotEqual(t, "/token", r.Path, "the session is not renewed for it")
+	}
+	assert.Len(t, w.calls(), 2, "and the request not repeated")
 	w.canary(w.through)
 }

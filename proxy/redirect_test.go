@@ -70,6 +70,33 @@ func TestRedirectedResponseIsScrubbed(t *testing.T) {
 	require.NotContains(t, string(frame.Chunk(id, []byte("token: "+accessToken(1)), true)), accessToken(1))
 }
 
+// The browser takes no token to another origin, so what that says of one is not
+// about the vault's.
+func TestOnlyWhoSawTheTokenCanCallItInvalid(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		method string
+		target Target
+		want   Action
+	}{
+		{"no redirect", "GET", Target{}, Await},
+		{"a redirect of the API to itself", "GET", targetOf("https://api.example.com/v1/moved"), Await},
+		{"a redirect to an origin that only redirects lead to", "GET", targetOf(storageOrigin + "/a"), Deliver},
+		{"a redirect to a listed path, not asked again", "POST", targetOf("https://files.example.com/v2/a"), Deliver},
+		{"a redirect to a path that is not listed", "GET", targetOf("https://auth.example.com/me"), Deliver},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, frame := signedIn(t)
+			id, _ := frame.start(t.Context(), request{method: tt.method, url: apiURL})
+			answer := frame.Head(id, Response{Status: 401, Headers: invalidToken, Redirected: tt.target})
+			require.Equal(t, tt.want, answer.Action)
+		})
+	}
+}
+
 // Two origins that redirect to each other end with what the second says.
 func TestRedirectIsTakenUpOnce(t *testing.T) {
 	t.Parallel()
