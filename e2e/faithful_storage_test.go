@@ -13,6 +13,7 @@ import (
 
 	"tokenvault/internal/demo"
 	"tokenvault/internal/devidp"
+	"tokenvault/static"
 )
 
 // newStorage is a landing that the configuration names as an origin to which redirects
@@ -245,4 +246,83 @@ func TestNamedOriginIsNotTrusted(t *testing.T) {
 	}
 	assert.Len(t, w.calls(), 2, "and the request not repeated")
 	w.canary(w.through)
+}
+
+// TestRefusedRedirectIsExplainedOnTheConsole reads the console of the vault's frame. The
+// page cannot tell a redirect that the vault's policy refuses from a network failure; the
+// developer can. Other failures come between them, and are not explained.
+func TestRefusedRedirectIsExplainedOnTheConsole(t *testing.T) {
+	const secret = "presigned-0123456789"
+	elsewhere, listed := newLanding(t, "elsewhere"), newLanding(t, "listed")
+	storage, w := newStorage(t, func(c *demo.Configuration) {
+		c.Clients[0].Resources = append(c.Clients[0].Resources, demo.Resource{URL: listed.origin + "/target/*"})
+	})
+	storage.routes.HandleFunc("/on", func(rw http.ResponseWriter, r *http.Request) {
+		http.Redirect(rw, r, elsewhere.origin+"/?"+secret, http.StatusFound)
+	})
+	storage.routes.HandleFunc("/closed", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Del("Access-Control-Allow-Origin")
+	})
+	storage.routes.HandleFunc("/drop", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	// It redirects who has a token: the second request, to a URL that the app has not asked for.
+	listed.routes.HandleFunc("/target/", func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" {
+			http.Redirect(rw, r, elsewhere.origin+"/?"+secret, http.StatusFound)
+		}
+	})
+	frame, own := w.frameOf(w.through)
+	require.True(t, own)
+	to := func(target string) string {
+		return `observe(api + "/public/redirect?secret=` + secret + `&to=" + encodeURIComponent(` + js(target) + `), `
+	}
+	gone := elsewhere.origin + "/gone/" + secret + "?" + secret
+	for _, script := range []string{
+		to(storage.origin+"/closed") + `{})`,
+		to(gone) + `{ redirect: "error" })`,
+		to(storage.origin+"/drop") + `{ method: "POST", body: "x" })`,
+		`observe(U("/s/drop"), { method: "POST", body: "x" })`,
+		`observe(U("/s/loop"))`,
+		to(gone) + `{})`,
+		to(gone) + `{ method: "POST", body: "` + secret + `" })`,
+		to(storage.origin+"/on") + `{})`,
+		to(listed.origin+"/target/"+secret) + `{})`,
+	} {
+		assert.Equal(t, sight{Error: "TypeError"}, eval[sight](w.through, w.names()+`return `+script), script)
+	}
+	assert.Empty(t, elsewhere.take())
+
+	explained := func() (lines []string) {
+		for _, line := range frame.Console() {
+			if strings.Contains(line, "Token Vault") {
+				lines = append(lines, line)
+			}
+		}
+		return lines
+	}
+	line := func(method string) string {
+		return `error "Token Vault: ` + method + " " + w.APIURL + `/public/redirect failed: a redirect led to an origin that tokenvault.json does not name. ` +
+			`If it may lead there, without a token, add that origin to redirectOrigins, build, and deploy the vault with its headers."`
+	}
+	want := []string{line("GET"), line("POST"), line("GET"), line("GET")}
+	require.Eventually(t, func() bool { return len(explained()) >= len(want) }, patience, 10e6, "%q", frame.Console())
+	assert.Equal(t, want, explained())
+	w.canary(w.through)
+}
+
+// TestRequestThatThePolicyRefusesIsNoRefusedRedirect has a vault whose headers lack an
+// origin of its configuration, as after half a deployment: the browser says so itself.
+func TestRequestThatThePolicyRefusesIsNoRefusedRedirect(t *testing.T) {
+	s := newSite(t, func(o *demo.Options) {
+		o.VaultOptions = append(o.VaultOptions, static.InsecureOverrideHeader("Content-Security-Policy",
+			"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://auth.example.localhost:*"))
+	})
+	p := s.signInWithOIDC()
+	frame, own := s.frameOf(p)
+	require.True(t, own)
+	eval[any](frame, `window.violation = new Promise((resolve) => addEventListener("securitypolicyviolation", resolve, { once: true }))`)
+	assert.Equal(t, "TypeError", s.ask(p).Thrown)
+	eval[any](frame, `await violation`)
+	console := strings.Join(frame.Console(), "\n")
+	assert.Contains(t, console, "connect-src", "the browser's own message")
+	assert.NotContains(t, console, "Token Vault")
 }
