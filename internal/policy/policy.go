@@ -179,6 +179,9 @@ type Table struct {
 	VaultOrigin string
 	TimeoutMS   int64 // the longest wait for a response's head
 	Clients     []Client
+	// RedirectOrigins are those that a redirect may lead to beside [Table.Origins].
+	// Judge does not know them: what is there is nobody's, and gets no token.
+	RedirectOrigins []string
 }
 
 // Judge says what becomes of a request. The arguments come from the browser's
@@ -342,7 +345,7 @@ func under(pattern, path string) bool {
 
 // Origins returns the distinct origins for which [Table.Judge] can answer
 // anything but Bypass, in the order of the table. It is the interceptor's
-// prefilter and the list of the vault's connect-src.
+// prefilter, and with RedirectOrigins the vault's connect-src.
 func (t *Table) Origins() []string {
 	var origins []string
 	for _, place := range t.Places() {
