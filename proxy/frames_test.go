@@ -206,12 +206,15 @@ func TestOneReadForAllRequests(t *testing.T) {
 		}, func(string, string) {})
 		before := origin.store.loads
 		var all sync.WaitGroup
+		load := func() {
+			got, err := late.sessions.load(t.Context(), "main")
+			assert.NoError(t, err)
+			assert.Equal(t, accessToken(1), got.access.Expose())
+		}
+		all.Go(load)
+		synctest.Wait() // it has read the record and not yet locked it
 		for range 20 {
-			all.Go(func() {
-				got, err := late.sessions.load(t.Context(), "main")
-				assert.NoError(t, err)
-				assert.Equal(t, accessToken(1), got.access.Expose())
-			})
+			all.Go(load)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var impatient error
