@@ -262,6 +262,17 @@ func TestAbortBeforeTheHeadRejectsAtOnceAndEndsUpstream(t *testing.T) {
 			`window.controller = new AbortController(); window.held = fetch(url, { method: "POST", body: "x", signal: controller.signal })`,
 			`controller.abort()`,
 		},
+		"a Blob": {
+			`window.controller = new AbortController(); window.held = fetch(url, { method: "POST", body: new Blob(["x"]), signal: controller.signal })`,
+			`controller.abort()`,
+		},
+		"XMLHttpRequest, a Blob": {
+			`window.xhr = new XMLHttpRequest();
+			 xhr.open("POST", url);
+			 window.held = new Promise((_, reject) => { xhr.onabort = () => reject(new Error("aborted")) });
+			 xhr.send(new Blob(["x"]))`,
+			`xhr.abort()`,
+		},
 		"XMLHttpRequest": {
 			`window.xhr = new XMLHttpRequest();
 			 xhr.open("GET", url);
