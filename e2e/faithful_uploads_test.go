@@ -19,7 +19,8 @@ import (
 // uploadingBy are the ways in which a page sends the Blob body to url. Each becomes
 // the digest that the API answers with, or the name of the error.
 var uploadingBy = map[string]string{
-	"fetch": `fetch(url, { method: "POST", body }).then((response) => response.json()).then(({ sha256 }) => sha256, ({ name }) => name)`,
+	"fetch":                `fetch(url, { method: "POST", body }).then((response) => response.json()).then(({ sha256 }) => sha256, ({ name }) => name)`,
+	"fetch with a Request": `fetch(new Request(url, { method: "POST", body })).then((response) => response.json()).then(({ sha256 }) => sha256, ({ name }) => name)`,
 	"XMLHttpRequest": `new Promise((resolve) => {
 		const request = new XMLHttpRequest();
 		request.open("POST", url);
@@ -154,13 +155,16 @@ func TestWorkerSendsTheBlobThatWasPostedForARequest(t *testing.T) {
 // What the page watches is sent as what it does not: here a fetch without a signal and
 // without a Blob, to a URL that is not on the list. The worker leaves it to the network;
 // one that has just been started does not know the list, and sends it on.
-func TestUploadThatIsNotListedGoesOutAsItIs(t *testing.T) {
+func TestRequestWithABodyThatIsNotListedGoesOutAsItIs(t *testing.T) {
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	const options = `{ method: "PUT", headers: { "Content-Type": "a/b" }, referrer: "/somewhere", referrerPolicy: "unsafe-url", body: `
 	for name, request := range map[string]string{
-		"a Blob":   `url, ` + options + `new Blob([text], { type: "c/d" }) }`,
-		"a signal": `url, ` + options + `text, signal: new AbortController().signal }`,
+		"a Request with a string": `new Request(url, ` + options + `text })`,
+		"a Request with a Blob":   `new Request(url, ` + options + `new Blob([text]) })`,
+		"a Request with bytes":    `new Request(url, ` + options + `new TextEncoder().encode(text) })`,
+		"a Blob":                  `url, ` + options + `new Blob([text], { type: "c/d" }) }`,
+		"a signal":                `url, ` + options + `text, signal: new AbortController().signal }`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, stopped := range []bool{false, true} {

@@ -277,6 +277,40 @@ const markPrefix = '#tokenvault-request-';
 const uploadPrefix = 'upload-';
 
 /**
+ * What a Request was made of, with another body.
+ * @param {Request} request
+ * @param {Blob | null} body
+ * @returns {RequestInit}
+ */
+function settingsOf(request, body) {
+  /** @type {Record<string, unknown>} */
+  const settings = {};
+  for (const name in request) settings[name] = request[/** @type {keyof Request} */ (name)];
+  return { ...settings, body };
+}
+
+/**
+ * Whether a Request may have a body: not every browser tells.
+ * @param {Request} request
+ */
+function mayHaveBody({ method, body }) {
+  return body !== null && method !== 'GET' && method !== 'HEAD';
+}
+
+/**
+ * The body of a Request, which it is spent by; null for a stream, which stays as
+ * it is. Only a Request with CORS may have a stream (Fetch §5.4): so it shows.
+ * @param {Request} request
+ */
+function wholeBody(request) {
+  try {
+    return new Request(request, { mode: 'no-cors', method: 'POST' }).blob();
+  } catch {
+    return null;
+  }
+}
+
+/**
  * Watches requests to the policy's origins, for three reasons.
  *
  * It holds them until the page is under the worker's control: before that they
@@ -315,26 +349,41 @@ function watchRequests(until, abandon, handOver) {
   /**
    * A request with a mark, by which it can be aborted and its body is handed over.
    * @param {URL} url
-   * @param {Request | null} request that the app made, if it did
+   * @param {RequestInit | null} settings of the app's Request, if it made one
    * @param {RequestInit | undefined} init
    * @param {AbortSignal | null | undefined} signal
    * @param {Blob | null} body
    */
-  const fetchMarked = (url, request, init, signal, body) => {
+  const fetchMarked = (url, settings, init, signal, body) => {
     const mark = (body ? uploadPrefix : '') + crypto.randomUUID();
     url.hash = markPrefix + mark;
     if (body) handOver(mark, body);
     const stop = new AbortController();
     signal?.addEventListener('abort', () => abandon(mark), { once: true, signal: stop.signal });
-    const response = fetch(request ? new Request(url, request) : url, init);
+    const response = fetch(settings ? new Request(url, settings) : url, init);
     const over = () => stop.abort();
     response.then(over, over);
     return response;
   };
 
   /**
-   * Marks what can be aborted or has a Blob. A Request with a body cannot be marked
-   * without making a stream of it; such uploads run to their end.
+   * A Request with a body, which comes out of it as a Blob: given another URL, it
+   * would become a stream. One that outlives the page cannot wait for that.
+   * @param {Request} request
+   * @param {RequestInit | undefined} init
+   * @param {URL} url
+   * @param {AbortSignal | null | undefined} signal
+   */
+  const fetchWithBody = (request, init, url, signal) => {
+    const reading = request.keepalive || init?.keepalive ? null : wholeBody(request);
+    if (!reading) return fetch(request, init);
+    return unlessAborted(
+      signal,
+      reading.then((body) => fetchMarked(url, settingsOf(request, body), init, signal, body)),
+    );
+  };
+
+  /**
    * @param {RequestInfo | URL} input
    * @param {RequestInit | undefined} init
    * @param {URL} url
@@ -344,8 +393,8 @@ function watchRequests(until, abandon, handOver) {
     const request = input instanceof Request ? input : null;
     const body = init?.body instanceof Blob ? init.body : null;
     if (signal?.aborted || (!signal && !body)) return fetch(input, init);
-    if (request?.body) return fetch(input, init);
-    return fetchMarked(url, request, init, signal, body);
+    if (request && init?.body == null && mayHaveBody(request)) return fetchWithBody(request, init, url, signal);
+    return fetchMarked(url, request && settingsOf(request, null), init, signal, body);
   };
 
   globalThis.fetch = /** @type {typeof fetch} */ (
