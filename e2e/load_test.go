@@ -62,7 +62,7 @@ func TestRequestsOfTheFirstScriptOfTheFirstLoadWaitForTheVault(t *testing.T) {
 	p := s.open(s.early())
 	assert.False(t, eval[bool](p, `return window.controlledAtStart`))
 	s.mustHaveGoneByTheVault(p, false)
-	assert.True(t, eval[bool](p, `return XMLHttpRequest.prototype.send.toString().includes("[native code]")`), "the original is back")
+	assert.True(t, eval[bool](p, `return XMLHttpRequest.prototype.abort.toString().includes("[native code]")`), "the original is back")
 }
 
 func TestHardReloadIsControlledAgainAndHoldsItsFirstRequests(t *testing.T) {

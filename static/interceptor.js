@@ -472,6 +472,48 @@ function markOf(url) {
   return mark;
 }
 
+/**
+ * Bodies that pages post, by the mark of the request: the message and the request
+ * come in either order.
+ * @type {Map<string, {posted: Promise<Blob | null>, post: (body: Blob | null) => void}>}
+ */
+const uploads = new Map();
+
+/** How long message and request wait for each other, in milliseconds. */
+const uploadPatience = 1_000;
+
+/**
+ * The upload of a mark; after a while it is none any more: of the two, one went to
+ * another life of this worker, or the request was none for the vault.
+ * @param {string} mark
+ */
+function uploadOf(mark) {
+  const known = uploads.get(mark);
+  if (known) return known;
+  /** @type {(body: Blob | null) => void} */
+  let post = () => {};
+  /** @type {Promise<Blob | null>} */
+  const posted = new Promise((resolve) => {
+    post = resolve;
+  });
+  const upload = { posted, post };
+  uploads.set(mark, upload);
+  setTimeout(() => {
+    uploads.delete(mark);
+    post(null);
+  }, uploadPatience);
+  return upload;
+}
+
+/** The body that the page has posted for a request; null if it does not. @param {string} url */
+async function postedBody(url) {
+  const mark = markOf(url);
+  if (!mark.startsWith('upload-')) return null;
+  const body = await uploadOf(mark).posted;
+  uploads.delete(mark);
+  return body;
+}
+
 /** @param {string} url */
 function redirectTo(url) {
   return new Response(null, { status: 303, headers: { location: url } });
@@ -524,12 +566,12 @@ function describe(request) {
 /**
  * The body of a request, null for none. Not every browser tells by Request.body,
  * but a body that is empty and of no type is none. A Blob stays where the
- * browser keeps it, and is handed on without a copy.
+ * browser keeps it; only to take one out of the request copies it.
  * @param {Request} request
  */
 async function bodyOf(request) {
   if (request.body === null || request.method === 'GET' || request.method === 'HEAD') return null;
-  const body = await request.blob();
+  const body = (await postedBody(request.url)) ?? (await request.blob());
   return body.size > 0 || request.headers.has('content-type') ? body : null;
 }
 
@@ -617,6 +659,9 @@ worker.addEventListener('message', (event) => {
       break;
     case 'abort': // a page that does not want an answer any more
       marked.get(event.data.mark)?.abort();
+      break;
+    case 'upload': // the body of a request of the page's
+      if (event.data.body instanceof Blob) uploadOf(event.data.mark).post(event.data.body);
       break;
   }
 });
