@@ -442,6 +442,7 @@ class Pending {
 
   /** The vault has nothing to do with it: it goes out as it would without us. */
   async #bypass() {
+    setTimeout(startIfNeeded);
     const { method, url } = this.#request;
     const body = this.#upload;
     if (body) {
