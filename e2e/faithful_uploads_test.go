@@ -173,7 +173,7 @@ func TestRequestWithABodyThatIsNotListedGoesOutAsItIs(t *testing.T) {
 					if stopped {
 						s.stopWorker(p)
 					}
-					status := eval[int](p, `const text = "Grüße", url = `+js(s.APIURL+"/public/upload")+`; return (await fetch(`+arguments+`)).status`)
+					status := eval[int](p, `const text = "Grüße", url = `+js(s.APIURL+"/public/%75pload")+`; return (await fetch(`+arguments+`)).status`)
 					require.Equal(t, 200, status)
 				}
 				calls := s.calls()

@@ -276,6 +276,25 @@ const markPrefix = '#tokenvault-request-';
 /** What the mark of a request begins with whose body the page posts to the worker. */
 const uploadPrefix = 'upload-';
 
+/** What a mark says once the page's worker was replaced: by it the static routes send a request to the worker. */
+const replacedSign = 'replaced-';
+
+/**
+ * Tells whether the page's worker was replaced by another one. Chromium goes on
+ * with the static routes of the first, which do not know what the new policy
+ * names: a token request would go past the vault.
+ */
+function watchController() {
+  const container = navigator.serviceWorker;
+  let first = container?.controller;
+  let isReplaced = false;
+  container?.addEventListener('controllerchange', () => {
+    first ??= container.controller;
+    isReplaced ||= container.controller !== first;
+  });
+  return () => isReplaced;
+}
+
 /**
  * What a Request was made of, with another body.
  * @param {Request} request
@@ -311,7 +330,7 @@ function wholeBody(request) {
 }
 
 /**
- * Watches requests to the policy's origins, for three reasons.
+ * Watches requests to the policy's origins, for four reasons.
  *
  * It holds them until the page is under the worker's control: before that they
  * would go past the vault, and a token request would bring tokens into the page.
@@ -320,8 +339,10 @@ function wholeBody(request) {
  * It tells the worker what is aborted before there is a response, by a mark in
  * the URL: browsers do not.
  *
- * And it hands Blobs to the worker by reference: one that the worker reads out of
- * a request is copied.
+ * It hands Blobs to the worker by reference: one that the worker reads out of a
+ * request is copied.
+ *
+ * And once the page's worker was replaced, it marks them all (watchController).
  * @param {() => Promise<unknown>} until called for each request; the first success ends the hold
  * @param {(mark: string) => void} abandon
  * @param {(mark: string, body: Blob) => void} handOver
@@ -329,6 +350,7 @@ function wholeBody(request) {
 function watchRequests(until, abandon, handOver) {
   const { fetch } = globalThis;
   const { open, setRequestHeader, send, abort } = XMLHttpRequest.prototype;
+  const isReplaced = watchController();
   let holds = true;
   /**
    * Requests that are opened and not sent.
@@ -346,6 +368,9 @@ function watchRequests(until, abandon, handOver) {
     return parsed && origins.includes(parsed.origin) ? parsed : null;
   };
 
+  /** A new mark. @param {unknown} [body] that the page will post */
+  const newMark = (body) => (body ? uploadPrefix : '') + (isReplaced() ? replacedSign : '') + crypto.randomUUID();
+
   /**
    * A request with a mark, by which it can be aborted and its body is handed over.
    * @param {URL} url
@@ -355,7 +380,7 @@ function watchRequests(until, abandon, handOver) {
    * @param {Blob | null} body
    */
   const fetchMarked = (url, settings, init, signal, body) => {
-    const mark = (body ? uploadPrefix : '') + crypto.randomUUID();
+    const mark = newMark(body);
     url.hash = markPrefix + mark;
     if (body) handOver(mark, body);
     const stop = new AbortController();
@@ -392,7 +417,7 @@ function watchRequests(until, abandon, handOver) {
   const fetchOurs = (input, init, url, signal) => {
     const request = input instanceof Request ? input : null;
     const body = init?.body instanceof Blob ? init.body : null;
-    if (signal?.aborted || (!signal && !body)) return fetch(input, init);
+    if (signal?.aborted || (!signal && !body && !isReplaced())) return fetch(input, init);
     if (request && init?.body == null && mayHaveBody(request)) return fetchWithBody(request, init, url, signal);
     return fetchMarked(url, request && settingsOf(request, null), init, signal, body);
   };
@@ -434,7 +459,7 @@ function watchRequests(until, abandon, handOver) {
       this.addEventListener('abort', tell);
       this.addEventListener('timeout', tell);
     }
-    openWith(crypto.randomUUID());
+    openWith(newMark());
   }
   /** @this {XMLHttpRequest} @param {string[]} header */
   function watchedSetRequestHeader(...header) {
@@ -450,7 +475,7 @@ function watchRequests(until, abandon, handOver) {
    */
   const sendOurs = (request, { headers, openAgain }, body) => {
     if (body instanceof Blob) {
-      const mark = uploadPrefix + crypto.randomUUID();
+      const mark = newMark(body);
       openAgain(mark);
       for (const header of headers) Reflect.apply(setRequestHeader, request, header);
       handOver(mark, body);

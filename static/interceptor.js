@@ -36,6 +36,12 @@ const routed = ownWorker && 'addRoutes' in (Reflect.get(worker, 'InstallEvent')?
  */
 const doubtful = ['%', ';', '//'];
 
+/**
+ * What the mark of a request has in it if its page was under another worker before:
+ * Chromium goes on with the static routes of that one.
+ */
+const replacedSign = 'replaced-';
+
 /** What a worker may send ahead of the app's reading, in chunks. */
 const windowOfChunks = 4;
 
@@ -99,7 +105,8 @@ function isForVault(method, url) {
   const slash = url.indexOf('/', url.indexOf('://') + 3);
   if (!originSet.has(url.slice(0, slash))) return false;
   const path = url.slice(slash).split(/[?#]/, 1)[0];
-  if (routed && !doubtful.some((part) => path.includes(part))) return true;
+  const isInDoubt = markOf(url).includes(replacedSign) || doubtful.some((part) => path.includes(part));
+  if (routed && !isInDoubt) return true;
   isNeeded = true;
   return judge(method, url);
 }
@@ -644,7 +651,7 @@ async function leaveTheRest(event) {
     const { protocol: scheme, hostname, port } = new URL(origin);
     return { urlPattern: new URLPattern({ protocol: scheme.slice(0, -1), hostname, port, pathname }) };
   });
-  or.push({ urlPattern: new URLPattern({ hash: 'tokenvault-answer-*' }) });
+  for (const hash of ['tokenvault-answer-*', `tokenvault-request-*${replacedSign}*`]) or.push({ urlPattern: new URLPattern({ hash }) });
   await event.addRoutes?.({ condition: { not: { or } }, source: 'network' });
 }
 
