@@ -168,6 +168,9 @@ func TestRequestWithABodyThatIsNotListedGoesOutAsItIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, stopped := range []bool{false, true} {
+				if !stopped {
+					s.wakeGo(p)
+				}
 				s.IDP.ClearRequests()
 				for _, arguments := range []string{`url, ` + options + `text }`, request} {
 					if stopped {
