@@ -80,6 +80,7 @@ func jump(frame *tab, wall, monotonic time.Duration) {
 }
 
 func TestMachineThatSleptRenewsOnceAndKeepsTheRequestUnderWay(t *testing.T) {
+	t.Parallel()
 	for _, tc := range naps {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSleeper(t)
@@ -107,6 +108,7 @@ func TestMachineThatSleptRenewsOnceAndKeepsTheRequestUnderWay(t *testing.T) {
 // The request waits in Go, with a deadline, while the machine sleeps. By the clock that
 // goes on, the deadline is past when it wakes.
 func TestRequestThatWaitsForARenewalDoesNotHangAfterASleep(t *testing.T) {
+	t.Parallel()
 	for _, tc := range naps {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSleeper(t, func(o *demo.Options) { o.AccessTTL = 3 * time.Second })
@@ -139,6 +141,7 @@ func TestRequestThatWaitsForARenewalDoesNotHangAfterASleep(t *testing.T) {
 // The wall clock is set back, of the machine alone. Tokens seem to be good for hours;
 // the deadlines of requests hold, and what it was before mends it.
 func TestClockThatIsSetBackHoldsUpNothing(t *testing.T) {
+	t.Parallel()
 	s := newSleeper(t, configured(func(c *demo.Configuration) { c.RequestTimeout = "3s" }))
 	p := s.signInWithOIDC()
 	frame := s.vaultOf(p)
@@ -206,6 +209,7 @@ func setLifecycle(p *tab, state page.SetWebLifecycleStateState) {
 }
 
 func TestFrozenPageGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	release := s.startHeld(p)
@@ -226,6 +230,7 @@ func TestFrozenPageGoesOnWhereItWas(t *testing.T) {
 
 // The frozen page has the token of the session in memory.
 func TestFrozenPageUsesNoTokenOfASessionThatHasEnded(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	s.mustServe(p)

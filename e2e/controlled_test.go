@@ -37,6 +37,7 @@ func servedByWorker(p *tab, url string) bool {
 }
 
 func TestUnprotectedRequestsAreLeftToTheBrowser(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	s.mustServe(p)
@@ -52,6 +53,7 @@ func TestUnprotectedRequestsAreLeftToTheBrowser(t *testing.T) {
 }
 
 func TestRequestsToOtherOriginsDoNotWakeTheWorker(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	s.mustServe(p)
@@ -59,14 +61,15 @@ func TestRequestsToOtherOriginsDoNotWakeTheWorker(t *testing.T) {
 	for range 5 {
 		assert.Equal(t, 200, eval[int](p, `return (await fetch("/demo/config.json?" + Math.random())).status`))
 	}
-	assert.Empty(t, targets(t, "service_worker", s.AppURL))
+	assert.Empty(t, s.targets("service_worker", s.AppURL))
 	s.mustServe(p)
-	assert.NotEmpty(t, targets(t, "service_worker", s.AppURL), "control: a protected request wakes it")
+	assert.NotEmpty(t, s.targets("service_worker", s.AppURL), "control: a protected request wakes it")
 }
 
 // The vault keeps out of the browser's cache, which the app shares, and Chromium then
 // asks for leave (CORS) each time; unless the server lets nothing be stored anyway.
 func TestLeaveIsAskedOnceWhereNothingMayBeStored(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	preflights := func(path string) (count int) {
@@ -85,6 +88,7 @@ func TestLeaveIsAskedOnceWhereNothingMayBeStored(t *testing.T) {
 }
 
 func TestXMLHttpRequestGetsAToken(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	got := eval[reply](p, `
@@ -99,6 +103,7 @@ func TestXMLHttpRequestGetsAToken(t *testing.T) {
 // Chromium does not show synchronous requests to the worker, although the Fetch
 // standard has it so. The control makes one that the client does not see.
 func TestSynchronousRequestIsRefusedForItWouldGoPastTheVault(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	s.mustServe(p)
@@ -130,6 +135,7 @@ func TestSynchronousRequestIsRefusedForItWouldGoPastTheVault(t *testing.T) {
 }
 
 func TestChildFrameAndWorkerUseThePagesVault(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	want := reply{Status: 200, Token: hash(s.token(devidp.AccessToken))}
@@ -155,6 +161,7 @@ func TestChildFrameAndWorkerUseThePagesVault(t *testing.T) {
 }
 
 func TestPageInASubfolderIsServedLikeAnyOther(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.signInWithOIDC()
 	p := s.open("/e2e/deep/er/?q=1#fragment")

@@ -82,7 +82,8 @@ func queuedAt(t testing.TB, client string) (bytes int64) {
 // reads nothing. A response that says no-store is read no faster than the page reads it,
 // so that those rows show what the vault holds. Of others Chromium itself reads 57 MB
 // ahead, for the HTTP cache's sake, in each place where a response comes in: directly in
-// the page, through the vault in the frame and once more in the page.
+// the page, through the vault in the frame and once more in the page. It is not parallel:
+// a machine that is busy looks like a stream that stalls.
 func TestUnreadBodyDoesNotComeIn(t *testing.T) {
 	w := newFaithful(t)
 	const size = 200 << 20
@@ -142,6 +143,7 @@ func (w *twoWays) awaitEnd(t testing.TB, name, path string) {
 // TestRequestThatNobodyWantsEndsUpstream has the app lose interest in each way there
 // is, after the head of a response whose body does not end.
 func TestRequestThatNobodyWantsEndsUpstream(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for _, tc := range []struct{ name, begin, leave string }{
 		{"cancel of the body", `window.body = (await fetch(url)).body; `, `await body.cancel()`},
@@ -234,6 +236,7 @@ func (w *twoWays) running(t testing.TB) {
 // TestAbortBeforeTheHeadRejectsAtOnceAndEndsUpstream aborts while the API has not
 // answered yet.
 func TestAbortBeforeTheHeadRejectsAtOnceAndEndsUpstream(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	const path = "/public/json"
 	for name, tc := range map[string]struct{ begin, abort string }{

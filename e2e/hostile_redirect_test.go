@@ -19,6 +19,7 @@ import (
 // sees the request, so the redirect is followed. An origin that the configuration
 // names gets a token for what it lists, and for nothing else.
 func TestRedirectsDoNotCarryTheToken(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name     string
 		insecure bool
@@ -106,6 +107,7 @@ func TestRedirectsDoNotCarryTheToken(t *testing.T) {
 // TestRedirectToATokenEndpointGivesNoTokens redeems a code of the attacker's own by
 // way of an API that redirects: tokens that the vault does not know cannot be scrubbed.
 func TestRedirectToATokenEndpointGivesNoTokens(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name     string
 		insecure bool

@@ -37,6 +37,7 @@ func setOffline(parts []*tab, offline bool) {
 }
 
 func TestOfflineAndBackIsSeenAsDirectly(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	const get = `return observe(api + "/public/text")`
 	before, _ := evalBoth[sight](t, w, get+`.finally(() => { window.sameDocument = true })`)
@@ -78,6 +79,7 @@ func TestOfflineAndBackIsSeenAsDirectly(t *testing.T) {
 }
 
 func TestTokenThatExpiresOfflineIsRenewedWhenTheNetworkIsBack(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, func(o *demo.Options) { o.AccessTTL = 3 * time.Second })
 	p := s.signInWithOIDC()
 	record(p)

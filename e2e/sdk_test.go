@@ -45,6 +45,7 @@ func (s *site) signInWithPing() *tab {
 }
 
 func TestUnmodifiedOIDCClientSignsIn(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 
@@ -72,6 +73,7 @@ func TestUnmodifiedOIDCClientSignsIn(t *testing.T) {
 }
 
 func TestUnmodifiedPingSDKSignsIn(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithPing()
 
@@ -100,6 +102,7 @@ func TestUnmodifiedPingSDKSignsIn(t *testing.T) {
 }
 
 func TestRedactedReplyKeepsEveryOtherMember(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.open("/e2e/oidc.html")
 	p.until(`window.loaded === true`)

@@ -17,7 +17,7 @@ import (
 // likes. The next one begins when it is needed, which may be at once.
 func (s *site) killWorker(p *tab) {
 	s.t.Helper()
-	require.NotEmpty(s.t, targets(s.t, "service_worker", s.AppURL), "no worker runs")
+	require.NotEmpty(s.t, s.targets("service_worker", s.AppURL), "no worker runs")
 	call(p, serviceworker.Enable, cdp.Empty{})
 	call(p, serviceworker.StopAllWorkers, cdp.Empty{})
 }
@@ -26,10 +26,11 @@ func (s *site) killWorker(p *tab) {
 func (s *site) stopWorker(p *tab) {
 	s.t.Helper()
 	s.killWorker(p)
-	require.Eventually(s.t, func() bool { return len(targets(s.t, "service_worker", s.AppURL)) == 0 }, patience, 10*time.Millisecond)
+	require.Eventually(s.t, func() bool { return len(s.targets("service_worker", s.AppURL)) == 0 }, patience, 10*time.Millisecond)
 }
 
 func TestWorkerStoppedWhileIdleServesTheNextRequest(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	for range 3 {
@@ -46,6 +47,7 @@ func TestWorkerStoppedWhileIdleServesTheNextRequest(t *testing.T) {
 
 // A cold worker does not know the exact policy yet, so it asks the vault.
 func TestColdWorkerLeavesUnprotectedRequestsAsTheyAre(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	for _, method := range []string{"GET", "POST"} {
@@ -71,6 +73,7 @@ func TestColdWorkerLeavesUnprotectedRequestsAsTheyAre(t *testing.T) {
 // Chromium gives a request whose worker died before it answered to the next life
 // of the worker, once. The upstream request of the dead one is aborted.
 func TestWorkerStoppedUnderARequestAbortsTheUpstream(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	release := s.startHeld(p)
@@ -86,6 +89,7 @@ func TestWorkerStoppedUnderARequestAbortsTheUpstream(t *testing.T) {
 }
 
 func TestWorkerStoppedTwiceUnderARequestIsANetworkError(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	s.startHeld(p)
@@ -105,6 +109,7 @@ func TestWorkerStoppedTwiceUnderARequestIsANetworkError(t *testing.T) {
 }
 
 func TestWorkerStoppedUnderABodyIsANetworkErrorAndAbortsTheUpstream(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	eval[any](p, `
@@ -122,6 +127,7 @@ func TestWorkerStoppedUnderABodyIsANetworkErrorAndAbortsTheUpstream(t *testing.T
 }
 
 func TestRequestWithoutAnAnswerEndsAtTheDeadline(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, configured(func(c *demo.Configuration) { c.RequestTimeout = "3s" }))
 	p := s.signInWithOIDC()
 	s.startHeld(p)
@@ -136,6 +142,7 @@ func TestRequestWithoutAnAnswerEndsAtTheDeadline(t *testing.T) {
 }
 
 func TestUpdatedWorkerTakesOverAndTheRequestInFlightCompletes(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	release := s.startHeld(p)
