@@ -483,9 +483,12 @@ func TestUploadsArriveAsThoseOfADirectFetch(t *testing.T) {
 	} {
 		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE"} {
 			t.Run(method+" "+name, func(t *testing.T) {
-				through, direct := w.both(t, `return observe(U("/s/upload?q=%2F%20+&q="), { method: `+js(method)+`, body: `+body+` })`)
-				require.NotNil(t, direct.Received)
-				assert.Equal(t, direct.Received, through.Received)
+				request := `U("/s/upload?q=%2F%20+&q="), { method: ` + js(method) + `, body: ` + body + ` }`
+				for _, arguments := range []string{request, `new Request(` + request + `)`} {
+					through, direct := w.both(t, `return observe(`+arguments+`)`)
+					require.NotNil(t, direct.Received)
+					assert.Equal(t, direct.Received, through.Received, arguments)
+				}
 			})
 		}
 	}
@@ -500,6 +503,13 @@ func TestRequestsOfEveryKindArriveAsThoseOfADirectFetch(t *testing.T) {
 		"method in lower case":        `U("/s/upload"), { method: "post", body: "x" }`,
 		"a Request":                   `new Request(U("/s/upload?a#fragment"), { method: "PUT", body: "x", headers: { "X-App": "1" } })`,
 		"a Request and an init":       `new Request(U("/s/upload"), { method: "PUT", body: "x" }), { headers: { "X-App": "2" } }`,
+		"a Request without a body":    `new Request(U("/s/upload"), { method: "POST" })`,
+		"a Request, another body":     `new Request(U("/s/upload"), { method: "PUT", body: "x" }), { body: new Blob(["y"], { type: "a/b" }) }`,
+		"a Request, another method":   `new Request(U("/s/upload")), { method: "POST", body: new Blob(["y"], { type: "a/b" }) }`,
+		"a Request that is used":      `(() => { const used = new Request(U("/s/upload"), { method: "PUT", body: "x" }); used.text(); return used })()`,
+		"a Request, copied":           `new Request(new Request(U("/s/upload"), { method: "PUT", body: "x" }), { headers: { "X-App": "1" } }).clone()`,
+		"a Request, keepalive":        `new Request(U("/s/upload"), { method: "PUT", body: "x", keepalive: true })`,
+		"a Blob of an odd type":       `U("/s/upload"), { method: "POST", body: new Blob(["x"], { type: "Odd" }) }`,
 		"a URL object":                `new URL(U("/s/upload?ü=ä"))`,
 		"headers":                     `U("/s/upload"), { headers: [["X-App", "1"], ["X-App", "2"], ["Accept", "application/json"], ["Accept-Language", "xx"]] }`,
 		"a content type of its own":   `U("/s/upload"), { method: "POST", body: "{}", headers: { "Content-Type": "application/vnd.x+json;v=1" } }`,

@@ -233,6 +233,15 @@ func (w *twoWays) running(t testing.TB) {
 	require.NoError(t, err)
 }
 
+// requestWith makes a Request with a body, and aborts it.
+func requestWith(body string) struct{ begin, abort string } {
+	return struct{ begin, abort string }{
+		`window.controller = new AbortController();
+		 window.held = fetch(new Request(url, { method: "POST", body: ` + body + `, signal: controller.signal }))`,
+		`controller.abort()`,
+	}
+}
+
 // TestAbortBeforeTheHeadRejectsAtOnceAndEndsUpstream aborts while the API has not
 // answered yet.
 func TestAbortBeforeTheHeadRejectsAtOnceAndEndsUpstream(t *testing.T) {
@@ -265,6 +274,27 @@ func TestAbortBeforeTheHeadRejectsAtOnceAndEndsUpstream(t *testing.T) {
 		"a POST": {
 			`window.controller = new AbortController(); window.held = fetch(url, { method: "POST", body: "x", signal: controller.signal })`,
 			`controller.abort()`,
+		},
+		"a Blob": {
+			`window.controller = new AbortController(); window.held = fetch(url, { method: "POST", body: new Blob(["x"]), signal: controller.signal })`,
+			`controller.abort()`,
+		},
+		"a Request with a string":   requestWith(`"x"`),
+		"a Request with a Blob":     requestWith(`new Blob([new Uint8Array(1 << 20)])`),
+		"a Request with a buffer":   requestWith(`new Uint8Array(1 << 20)`),
+		"a Request with a form":     requestWith(`new URLSearchParams("a=b")`),
+		"a Request with a FormData": requestWith(`(() => { const form = new FormData(); form.append("f", new Blob(["x"]), "f"); return form })()`),
+		"a Request with another's body": {
+			`window.controller = new AbortController();
+			 window.held = fetch(new Request(new Request(url, { method: "PUT", body: "x" }).clone(), { signal: controller.signal }))`,
+			`controller.abort()`,
+		},
+		"XMLHttpRequest, a Blob": {
+			`window.xhr = new XMLHttpRequest();
+			 xhr.open("POST", url);
+			 window.held = new Promise((_, reject) => { xhr.onabort = () => reject(new Error("aborted")) });
+			 xhr.send(new Blob(["x"]))`,
+			`xhr.abort()`,
 		},
 		"XMLHttpRequest": {
 			`window.xhr = new XMLHttpRequest();

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -45,17 +46,26 @@ func TestStreamedUploadArrivesAsItsBytes(t *testing.T) {
 				else end(controller);
 			},
 		});
-		const send = (body) => observe(U("/s/upload"), { method: "POST", body, duplex: "half" });`
-	through, direct := evalBoth[sight](t, w, parts+`return send(stream((controller) => controller.close()))`)
-	assert.Equal(t, "TypeError", direct.Error, "this is no comparison any more: the server speaks HTTP/2")
-	buffer := eval[sight](w.direct, w.names()+parts+`return send(new Blob(parts))`)
-	require.Equal(t, 70005, buffer.Received.Length)
-	assert.Equal(t, buffer.withoutLength(), through.withoutLength())
+		const send = (body) => observe(SEND);`
+	for name, request := range map[string]string{
+		"fetch":     `U("/s/upload"), { method: "POST", body, duplex: "half" }`,
+		"a Request": `new Request(U("/s/upload"), { method: "POST", body, duplex: "half" })`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			parts := strings.ReplaceAll(parts, "SEND", request)
+			through, direct := evalBoth[sight](t, w, parts+`return send(stream((controller) => controller.close()))`)
+			assert.Equal(t, "TypeError", direct.Error, "this is no comparison any more: the server speaks HTTP/2")
+			buffer := eval[sight](w.direct, w.names()+parts+`return send(new Blob(parts))`)
+			require.Equal(t, 70005, buffer.Received.Length)
+			assert.Equal(t, buffer.withoutLength(), through.withoutLength())
 
-	t.Run("that breaks off", func(t *testing.T) {
-		seen := alike[sight](t, w, parts+`return send(stream((controller) => controller.error(new Error("broken"))))`)
-		assert.Equal(t, "TypeError", seen.Error)
-	})
+			seen := alike[sight](t, w, parts+`return send(stream((controller) => controller.error(new Error("broken"))))`)
+			assert.Equal(t, "TypeError", seen.Error, "a stream that breaks off")
+			// What is not on the list stays a stream.
+			seen = alike[sight](t, w, strings.ReplaceAll(parts, "/s/upload", "/unlisted")+`return send(stream((controller) => controller.close()))`)
+			assert.Equal(t, "TypeError", seen.Error)
+		})
+	}
 }
 
 func TestBodiesOfEverySizeAreThoseOfADirectFetch(t *testing.T) {

@@ -17,7 +17,8 @@ import (
 // controls: a redirect at the API itself carries the token, so it is counted; the
 // attacker's server sees a token that is sent to it; and without the first wall it
 // sees the request, so the redirect is followed. An origin that the configuration
-// names gets a token for what it lists, and for nothing else.
+// names gets a token for what it lists, and for nothing else; one that it names for
+// redirects alone gets none, and nothing at all but by a redirect.
 func TestRedirectsDoNotCarryTheToken(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -28,10 +29,11 @@ func TestRedirectsDoNotCarryTheToken(t *testing.T) {
 		{"control: the vault may connect to every origin", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			listed, evil := newWitness(t), newWitness(t)
+			listed, evil, storage := newWitness(t), newWitness(t), newWitness(t)
 			s := newHostileSite(t, func(o *demo.Options) {
 				o.Configure = func(c *demo.Configuration) {
 					c.Clients[0].Resources = append(c.Clients[0].Resources, demo.Resource{URL: listed.at(carelessHost) + "/only/this"})
+					c.RedirectOrigins = []string{storage.at(storageHost)}
 				}
 				if tc.insecure {
 					o.VaultOptions = append(o.VaultOptions, static.InsecureOverrideHeader("Content-Security-Policy", ""))
@@ -55,6 +57,7 @@ func TestRedirectsDoNotCarryTheToken(t *testing.T) {
 			}
 			for _, to := range []string{
 				listed.at(carelessHost) + "/elsewhere",
+				storage.at(storageHost) + "/only/this",
 				evil.at(evilHost) + "/steal",
 				evil.at(siblingHost) + "/steal",
 				s.AuthURL + "/.well-known/openid-configuration",
@@ -67,13 +70,21 @@ func TestRedirectsDoNotCarryTheToken(t *testing.T) {
 				s.noToken(follow(to), "the answers by "+to)
 			}
 			assert.NotEmpty(t, listed.requests(), "control: a listed origin is reached")
+			redirects := len(storage.requests())
+			assert.Equal(t, 20, redirects, "five redirects with two methods, by the page and by a message")
+			asked := eval[[]string](p, `
+				const line = await new Line().ready;
+				const url = `+js(storage.at(storageHost)+"/only/this")+`;
+				return Promise.all(['GET', 'POST'].map(async (method) => (await line.ask({ url, method })).type));`)
+			assert.Equal(t, []string{"bypass", "bypass"}, asked)
+			assert.Len(t, storage.requests(), redirects, "the vault asks there for nothing itself")
 			if tc.insecure {
 				assert.NotEmpty(t, evil.requests(), "control: without connect-src the redirect is followed")
 			} else {
 				assert.Empty(t, evil.requests(), "an origin that is not listed is not even reached")
 			}
-			s.tokensWentOnlyTo(listed, evil)
-			for _, w := range []*witness{listed, evil} {
+			s.tokensWentOnlyTo(listed, evil, storage)
+			for _, w := range []*witness{listed, evil, storage} {
 				for _, r := range w.requests() {
 					assert.Empty(t, r.Header.Get("Authorization"), "%s%s", r.Host, r.URI)
 					assert.Empty(t, r.Header.Get("DPoP"), "%s%s", r.Host, r.URI)

@@ -26,6 +26,7 @@ const (
 	evilHost     = "evil.localhost"
 	siblingHost  = "sibling.example.localhost" // of the app's own site
 	carelessHost = "careless.example.localhost"
+	storageHost  = "storage.localhost"
 )
 
 // witness is a server that lets everybody read its answers, keeps what it was

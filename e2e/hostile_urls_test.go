@@ -68,7 +68,9 @@ func TestVaultJudgesHostileURLsAsTheCorpusRecords(t *testing.T) {
 	t.Parallel()
 	corpus := readJSON[demo.Configuration](t, "../internal/policy/testdata/hostile_config.json")
 	s := newSite(t, func(o *demo.Options) {
-		o.Configure = func(c *demo.Configuration) { c.Clients = corpus.Clients }
+		o.Configure = func(c *demo.Configuration) {
+			c.Clients, c.RedirectOrigins = corpus.Clients, corpus.RedirectOrigins
+		}
 	})
 	p := s.open("/e2e/hostile.html")
 	eval[any](p, `await tokenvault.ready; window.line = await new Line().ready`)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -12,6 +13,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
@@ -60,7 +63,7 @@ func TestRequestsOfTheFirstScriptOfTheFirstLoadWaitForTheVault(t *testing.T) {
 	p := s.open(s.early())
 	assert.False(t, eval[bool](p, `return window.controlledAtStart`))
 	s.mustHaveGoneByTheVault(p, false)
-	assert.True(t, eval[bool](p, `return XMLHttpRequest.prototype.send.toString().includes("[native code]")`), "the original is back")
+	assert.True(t, eval[bool](p, `return XMLHttpRequest.prototype.abort.toString().includes("[native code]")`), "the original is back")
 }
 
 func TestHardReloadIsControlledAgainAndHoldsItsFirstRequests(t *testing.T) {
@@ -291,6 +294,46 @@ func TestAlteredBinaryOfTheVaultDoesNotRun(t *testing.T) {
 			assert.Contains(t, got.Message, "is not the file that was built")
 		})
 	}
+}
+
+// The binary comes from the server once: the vault origin keeps it.
+func TestBinaryOfTheVaultIsKept(t *testing.T) {
+	t.Parallel()
+	const has = `return tokenvault.has("main").then(() => "starts", (error) => error.code + ": " + error.message)`
+	s := newSite(t)
+	p := s.open("/e2e/blank.html")
+	load := func() string {
+		_, err := chromedp.Call(p.ctx, network.ClearBrowserCache, cdp.Empty{})
+		require.NoError(t, err)
+		p.visit(s.AppURL + "/e2e/blank.html")
+		return eval[string](p, has)
+	}
+	inFrame := func(script string) {
+		frame, found := s.frameOf(p)
+		require.True(t, found)
+		eval[any](frame, `
+			const kept = async () => (await (await caches.match(wasm))?.arrayBuffer())?.byteLength ?? 0;
+			while (await kept() < 1e6) await new Promise((resolve) => setTimeout(resolve, 20));
+			`+script)
+	}
+	require.Equal(t, "starts", eval[string](p, has))
+
+	t.Log("one that is damaged is replaced")
+	inFrame(`await (await caches.open("tokenvault-wasm")).put(wasm, new Response("damaged", { headers: { "content-type": "application/wasm" } }))`)
+	require.Equal(t, "starts", load())
+	inFrame("")
+
+	t.Log("a server that lost it is not asked")
+	s.serveVault(func(files fstest.MapFS) {
+		maps.DeleteFunc(files, func(name string, _ *fstest.MapFile) bool { return strings.HasSuffix(name, ".wasm") })
+	})
+	require.Equal(t, "starts", load())
+
+	t.Log("control: nor is there another copy")
+	inFrame(`await caches.delete("tokenvault-wasm")`)
+	got := load()
+	require.Contains(t, got, "vault_unavailable")
+	require.Contains(t, got, "is not there, or is not the file that was built")
 }
 
 func TestVersionMismatchIsAClearError(t *testing.T) {

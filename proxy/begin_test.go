@@ -80,6 +80,8 @@ func TestBeginJudges(t *testing.T) {
 		code   protocol.Code
 	}{
 		{"not ours", "GET", "https://elsewhere.example.com/v1/items", Bypass, 0, ""},
+		{"where only redirects lead", "GET", storageOrigin + "/v1/items", Bypass, 0, ""},
+		{"an endpoint's path where only redirects lead", "POST", storageOrigin + "/token", Bypass, 0, ""},
 		{"beside the pattern", "GET", "https://api.example.com/v3/items", Bypass, 0, ""},
 		{"a resource", "GET", apiURL, Await, 0, ""},
 		{"HEAD of a resource", "HEAD", apiURL, Await, 0, ""},

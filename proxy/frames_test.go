@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"tokenvault/internal/protocol"
@@ -191,6 +192,65 @@ func TestWarm(t *testing.T) {
 	require.Equal(t, Await, frame.Begin(1, targetOf(apiURL), request{url: apiURL}.pairs()).Action)
 	frame.Warm(t.Context())
 	require.Equal(t, accessToken(1), bearer(frame.Begin(2, targetOf(apiURL), request{url: apiURL}.pairs())), "the first request waits for nothing")
+}
+
+// What comes while the session is being read waits for it, and reads nothing.
+func TestOneReadForAllRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		origin := newOrigin(t)
+		origin.open().signIn(t)
+		slow := &slowStore{Store: origin.store, gate: make(chan struct{})}
+		late := New(origin.table, Browser{
+			Store: slow, Sealer: xorSealer{}, Locker: origin.locks, Fetcher: origin.server, Clock: origin.clock,
+		}, func(string, string) {})
+		before := origin.store.loads
+		var all sync.WaitGroup
+		load := func() {
+			got, err := late.sessions.load(t.Context(), "main")
+			assert.NoError(t, err)
+			assert.Equal(t, accessToken(1), got.access.Expose())
+		}
+		all.Go(load)
+		synctest.Wait() // it has read the record and not yet locked it
+		for range 20 {
+			all.Go(load)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var impatient error
+		all.Go(func() { _, impatient = late.sessions.load(ctx, "main") })
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		require.ErrorIs(t, impatient, context.Canceled)
+		close(slow.gate)
+		all.Wait()
+		require.Equal(t, 2, origin.store.loads-before, "one before the lock, one behind it")
+	})
+}
+
+// A sign-in that is stored while others look for the session is not missed by who
+// looks behind it.
+func TestALoadThatFindsNothingIsNoAnswerForOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		origin := newOrigin(t)
+		slow := &slowStore{Store: origin.store, gate: make(chan struct{})}
+		late := New(origin.table, Browser{
+			Store: slow, Sealer: xorSealer{}, Locker: origin.locks, Fetcher: origin.server, Clock: origin.clock,
+		}, func(string, string) {})
+		var first, second *session
+		var all sync.WaitGroup
+		all.Go(func() { first, _ = late.sessions.load(t.Context(), "main") })
+		synctest.Wait() // it has read that there is none
+		origin.open().signIn(t)
+		all.Go(func() { second, _ = late.sessions.load(t.Context(), "main") })
+		synctest.Wait()
+		close(slow.gate)
+		all.Wait()
+		require.Nil(t, first)
+		require.NotNil(t, second)
+	})
 }
 
 func TestHeard(t *testing.T) {

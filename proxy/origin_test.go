@@ -27,6 +27,8 @@ const (
 	revokeURL = "https://auth.example.com/revoke"
 	endURL    = "https://auth.example.com/logout"
 	apiURL    = "https://api.example.com/v1/items"
+
+	storageOrigin = "https://storage.example.net"
 )
 
 // testTable has two clients at one authorization server.
@@ -46,6 +48,7 @@ func testTable() *policy.Table {
 	other.Resources = append(other.Resources, policy.Rule{Origin: "https://files.example.com", Path: "/v2/*", Methods: []string{"GET"}})
 	return &policy.Table{
 		AppOrigin: appOrigin, VaultOrigin: "https://vault.example.com", TimeoutMS: 30_000,
+		RedirectOrigins: []string{storageOrigin},
 		Clients: []policy.Client{
 			client("main", "spa", "/v1/*", "access_token", "refresh_token"),
 			other,
@@ -584,7 +587,7 @@ func requireRefusal(t testing.TB, answer Answer, status int, code protocol.Code)
 // stored returns the client's session as it is in the store.
 func (o *origin) stored(t testing.TB, client string) *session {
 	t.Helper()
-	current, err := newSessions(Browser{Store: o.store, Sealer: xorSealer{}, Clock: o.clock}).read(t.Context(), client)
+	_, current, err := newSessions(Browser{Store: o.store, Sealer: xorSealer{}, Clock: o.clock}).read(t.Context(), client)
 	require.NoError(t, err)
 	return current
 }

@@ -156,7 +156,8 @@ func (p *Proxy) writing(client *policy.Client) (unlock func(), err error) {
 func (p *Proxy) read(client *policy.Client) (*session, error) {
 	ctx, cancel := p.background()
 	defer cancel()
-	return p.sessions.read(ctx, client.Name)
+	_, current, err := p.sessions.read(ctx, client.Name)
+	return current, err
 }
 
 // save stores the session of a client whose write lock is held, and tells of it

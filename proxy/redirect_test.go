@@ -22,6 +22,7 @@ func TestRedirectToAnotherListedOriginGetsItsToken(t *testing.T) {
 		{"that asks for no token", "GET", targetOf(filesURL), 200, Send},
 		{"of the same origin", "GET", targetOf("https://api.example.com/v2/items"), 200, Deliver},
 		{"to an origin that is not listed", "GET", targetOf("https://elsewhere.example.com/v2/a"), 401, Deliver},
+		{"to an origin that only redirects lead to", "GET", targetOf(storageOrigin + "/v2/a"), 401, Deliver},
 		{"to a path that is not listed", "GET", targetOf("https://files.example.com/v3/a"), 401, Deliver},
 		{"of a request that does something", "POST", targetOf(filesURL), 401, Deliver},
 		{"to a suspicious path", "GET", targetOf("https://files.example.com/v2/..%2fa"), 401, Deliver},
@@ -50,6 +51,48 @@ func TestRedirectToAnotherListedOriginGetsItsToken(t *testing.T) {
 			answer = frame.Head(id, Response{Status: 200})
 			require.Equal(t, Deliver, answer.Action)
 			require.Equal(t, filesURL, answer.URL, "the app sees where it was led")
+		})
+	}
+}
+
+// A response that a redirect led to is scrubbed like any other.
+func TestRedirectedResponseIsScrubbed(t *testing.T) {
+	t.Parallel()
+	_, frame := signedIn(t)
+	id, _ := frame.start(t.Context(), request{url: apiURL})
+	answer := frame.Head(id, Response{
+		Status: 200, StatusText: accessToken(1), Headers: append([]string{"x-echo", accessToken(1)}, textBody...),
+		Redirected: targetOf(storageOrigin + "/a?t=" + accessToken(1)),
+	})
+	require.Equal(t, Deliver, answer.Action)
+	require.NotContains(t, answer.StatusText+answer.URL+header(answer.Headers, "x-echo"), accessToken(1))
+	require.True(t, answer.Scrub)
+	require.NotContains(t, string(frame.Chunk(id, []byte("token: "+accessToken(1)), true)), accessToken(1))
+}
+
+// The browser takes no token to another origin, so what that says of one is not
+// about the vault's.
+func TestOnlyWhoSawTheTokenCanCallItInvalid(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		method string
+		target Target
+		want   Action
+	}{
+		{"no redirect", "GET", Target{}, Await},
+		{"a redirect of the API to itself", "GET", targetOf("https://api.example.com/v1/moved"), Await},
+		{"a redirect to an origin that only redirects lead to", "GET", targetOf(storageOrigin + "/a"), Deliver},
+		{"a redirect to a listed path, not asked again", "POST", targetOf("https://files.example.com/v2/a"), Deliver},
+		{"a redirect to a path that is not listed", "GET", targetOf("https://auth.example.com/me"), Deliver},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, frame := signedIn(t)
+			id, _ := frame.start(t.Context(), request{method: tt.method, url: apiURL})
+			answer := frame.Head(id, Response{Status: 401, Headers: invalidToken, Redirected: tt.target})
+			require.Equal(t, tt.want, answer.Action)
 		})
 	}
 }

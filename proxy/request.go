@@ -272,7 +272,7 @@ func (p *Proxy) Head(id uint32, response Response) Answer {
 	if p.follow(ex, response.Redirected) {
 		return p.authorize(ex)
 	}
-	if isInvalidToken(response.Status, response.Headers) && ex.kind != policy.EndSession && !ex.retried {
+	if ex.sawToken(response) && isInvalidToken(response.Status, response.Headers) && ex.kind != policy.EndSession && !ex.retried {
 		ex.retried = true
 		ex.next = p.retry
 		return Answer{Action: Await}
@@ -310,6 +310,12 @@ func (p *Proxy) follow(ex *exchange, target Target) bool {
 	}
 	ex.client, ex.kind, ex.target, ex.redirected = verdict.Client, verdict.Kind, target, true
 	return true
+}
+
+// sawToken reports whether the response is of an origin that the token went to. What
+// another one says of a token would have a server that redirects lead to end sessions.
+func (ex *exchange) sawToken(response Response) bool {
+	return response.Redirected == (Target{}) || response.Redirected.Origin == ex.target.Origin
 }
 
 // finalURL is the URL of the response, "" when it is the request's.

@@ -35,9 +35,10 @@ type sessions struct {
 
 	mu      sync.Mutex
 	cached  map[string]cachedSession
-	dropped map[string]uint64 // how often drop was called, for each client
-	issued  []issuedToken     // in order of their coming
-	count   uint64            // how many tokens ever came
+	loading map[string]chan struct{} // closed when the load of a client's session is over
+	dropped map[string]uint64        // how often drop was called, for each client
+	issued  []issuedToken            // in order of their coming
+	count   uint64                   // how many tokens ever came
 }
 
 // issuedToken is an access token that an API may know and the app may not,
@@ -58,7 +59,7 @@ type cachedSession struct {
 func newSessions(browser Browser) *sessions {
 	return &sessions{
 		store: browser.Store, sealer: browser.Sealer, locker: browser.Locker, bus: browser.Bus, clock: browser.Clock,
-		cached: map[string]cachedSession{}, dropped: map[string]uint64{},
+		cached: map[string]cachedSession{}, loading: map[string]chan struct{}{}, dropped: map[string]uint64{},
 	}
 }
 
@@ -85,28 +86,60 @@ func (s *sessions) peek(client string) *session {
 
 // load returns the session from memory or from the store, nil when there is none.
 func (s *sessions) load(ctx context.Context, client string) (*session, error) {
+	done, err := s.join(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	for {
 		if current := s.peek(client); current != nil {
 			return current, nil
 		}
 		before := s.drops(client)
-		seen, err := s.read(ctx, client)
-		if err != nil || seen == nil {
+		record, current, err := s.read(ctx, client)
+		if err != nil || current == nil {
 			return nil, err
 		}
-		unlock, err := s.locker.Lock(ctx, cacheLock(client, seen.generation), Shared)
+		unlock, err := s.locker.Lock(ctx, cacheLock(client, current.generation), Shared)
 		if err != nil {
 			return nil, err
 		}
 		// Who replaced it before we had the lock has not waited for us.
-		current, err := s.read(ctx, client)
-		if err == nil && current != nil && current.generation == seen.generation && s.keep(client, current, unlock, before) {
+		again, err := s.store.Load(ctx, recordName(client))
+		if err == nil && string(again) == string(record) && s.keep(client, current, unlock, before) {
 			return current, nil
 		}
 		unlock()
 		if err != nil {
-			return nil, err
+			return nil, errors.Join(errStorage, err)
 		}
+	}
+}
+
+// join waits for a load of the client's session that is under way, as when a
+// page starts: it leaves the session in memory. Where it finds none, who waited
+// reads for itself, since one may have been stored meanwhile. The caller says by
+// done that its own load is over.
+func (s *sessions) join(ctx context.Context, client string) (done func(), err error) {
+	s.mu.Lock()
+	running := s.loading[client]
+	if running == nil {
+		over := make(chan struct{})
+		s.loading[client] = over
+		s.mu.Unlock()
+		return func() {
+			s.mu.Lock()
+			delete(s.loading, client)
+			s.mu.Unlock()
+			close(over)
+		}, nil
+	}
+	s.mu.Unlock()
+	select {
+	case <-running:
+		return func() {}, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 
@@ -172,24 +205,25 @@ func (s *sessions) drop(client string) {
 	}
 }
 
-// read returns the session from the store, nil when there is none.
-func (s *sessions) read(ctx context.Context, client string) (*session, error) {
+// read returns the session from the store, nil when there is none, and the
+// record that it is sealed in.
+func (s *sessions) read(ctx context.Context, client string) ([]byte, *session, error) {
 	record, err := s.store.Load(ctx, recordName(client))
 	if err != nil {
-		return nil, errors.Join(errStorage, err)
+		return nil, nil, errors.Join(errStorage, err)
 	}
 	if record == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	plain, err := s.sealer.Open(ctx, record, additionalData(client))
 	if err != nil {
-		return nil, errors.Join(errStorage, err)
+		return nil, nil, errors.Join(errStorage, err)
 	}
 	current, err := decodeSession(plain)
 	if err != nil {
-		return nil, errors.Join(errStorage, err)
+		return nil, nil, errors.Join(errStorage, err)
 	}
-	return current, nil
+	return record, current, nil
 }
 
 // save replaces the client's session, before, by next; the caller holds its write

@@ -273,24 +273,69 @@ class Frame {
 /** What marks a request in the fragment of its URL, which no server and no response sees. */
 const markPrefix = '#tokenvault-request-';
 
+/** What the mark of a request begins with whose body the page posts to the worker. */
+const uploadPrefix = 'upload-';
+
 /**
- * Watches requests to the policy's origins, for two reasons.
+ * What a Request was made of, with another body.
+ * @param {Request} request
+ * @param {Blob | null} body
+ * @returns {RequestInit}
+ */
+function settingsOf(request, body) {
+  /** @type {Record<string, unknown>} */
+  const settings = {};
+  for (const name in request) settings[name] = request[/** @type {keyof Request} */ (name)];
+  return { ...settings, body };
+}
+
+/**
+ * Whether a Request may have a body: not every browser tells.
+ * @param {Request} request
+ */
+function mayHaveBody({ method, body }) {
+  return body !== null && method !== 'GET' && method !== 'HEAD';
+}
+
+/**
+ * The body of a Request, which it is spent by; null for a stream, which stays as
+ * it is. Only a Request with CORS may have a stream (Fetch §5.4): so it shows.
+ * @param {Request} request
+ */
+function wholeBody(request) {
+  try {
+    return new Request(request, { mode: 'no-cors', method: 'POST' }).blob();
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Watches requests to the policy's origins, for three reasons.
  *
  * It holds them until the page is under the worker's control: before that they
  * would go past the vault, and a token request would bring tokens into the page.
  * A comfort for honest code: other code can go around it.
  *
- * And it tells the worker what is aborted before there is a response, by a mark
- * in the URL: browsers do not.
+ * It tells the worker what is aborted before there is a response, by a mark in
+ * the URL: browsers do not.
+ *
+ * And it hands Blobs to the worker by reference: one that the worker reads out of
+ * a request is copied.
  * @param {() => Promise<unknown>} until called for each request; the first success ends the hold
  * @param {(mark: string) => void} abandon
+ * @param {(mark: string, body: Blob) => void} handOver
  */
-function watchRequests(until, abandon) {
+function watchRequests(until, abandon, handOver) {
   const { fetch } = globalThis;
-  const { open, send, abort } = XMLHttpRequest.prototype;
+  const { open, setRequestHeader, send, abort } = XMLHttpRequest.prototype;
   let holds = true;
-  /** Requests that have to wait, by what their last open() was. @type {WeakMap<XMLHttpRequest, object>} */
-  const held = new WeakMap();
+  /**
+   * Requests that are opened and not sent.
+   * @typedef {{headers: string[][], openAgain: (mark: string) => void}} Opened
+   * @type {WeakMap<XMLHttpRequest, Opened>}
+   */
+  const unsent = new WeakMap();
   /** @type {WeakMap<XMLHttpRequest, string>} */
   const marks = new WeakMap();
 
@@ -302,24 +347,54 @@ function watchRequests(until, abandon) {
   };
 
   /**
-   * A request that can be aborted, and tells of it. A Request with a body cannot
-   * be marked without making a stream of it; such uploads run to their end.
-   * @param {RequestInfo | URL} input
-   * @param {RequestInit | undefined} init
+   * A request with a mark, by which it can be aborted and its body is handed over.
    * @param {URL} url
-   * @param {AbortSignal} signal
+   * @param {RequestInit | null} settings of the app's Request, if it made one
+   * @param {RequestInit | undefined} init
+   * @param {AbortSignal | null | undefined} signal
+   * @param {Blob | null} body
    */
-  const fetchAbortably = (input, init, url, signal) => {
-    const isRequest = input instanceof Request;
-    if (signal.aborted || (isRequest && input.body)) return fetch(input, init);
-    const mark = crypto.randomUUID();
+  const fetchMarked = (url, settings, init, signal, body) => {
+    const mark = (body ? uploadPrefix : '') + crypto.randomUUID();
     url.hash = markPrefix + mark;
+    if (body) handOver(mark, body);
     const stop = new AbortController();
-    signal.addEventListener('abort', () => abandon(mark), { once: true, signal: stop.signal });
-    const response = fetch(isRequest ? new Request(url, input) : url, init);
+    signal?.addEventListener('abort', () => abandon(mark), { once: true, signal: stop.signal });
+    const response = fetch(settings ? new Request(url, settings) : url, init);
     const over = () => stop.abort();
     response.then(over, over);
     return response;
+  };
+
+  /**
+   * A Request with a body, which comes out of it as a Blob: given another URL, it
+   * would become a stream. One that outlives the page cannot wait for that.
+   * @param {Request} request
+   * @param {RequestInit | undefined} init
+   * @param {URL} url
+   * @param {AbortSignal | null | undefined} signal
+   */
+  const fetchWithBody = (request, init, url, signal) => {
+    const reading = request.keepalive || init?.keepalive ? null : wholeBody(request);
+    if (!reading) return fetch(request, init);
+    return unlessAborted(
+      signal,
+      reading.then((body) => fetchMarked(url, settingsOf(request, body), init, signal, body)),
+    );
+  };
+
+  /**
+   * @param {RequestInfo | URL} input
+   * @param {RequestInit | undefined} init
+   * @param {URL} url
+   * @param {AbortSignal | null | undefined} signal
+   */
+  const fetchOurs = (input, init, url, signal) => {
+    const request = input instanceof Request ? input : null;
+    const body = init?.body instanceof Blob ? init.body : null;
+    if (signal?.aborted || (!signal && !body)) return fetch(input, init);
+    if (request && init?.body == null && mayHaveBody(request)) return fetchWithBody(request, init, url, signal);
+    return fetchMarked(url, request && settingsOf(request, null), init, signal, body);
   };
 
   globalThis.fetch = /** @type {typeof fetch} */ (
@@ -328,7 +403,7 @@ function watchRequests(until, abandon) {
       const url = ours(address);
       if (!url) return fetch(input, init);
       const signal = init?.signal === undefined ? inner : init.signal;
-      const start = () => (signal ? fetchAbortably(input, init, url, signal) : fetch(input, init));
+      const start = () => fetchOurs(input, init, url, signal);
       return holds ? unlessAborted(signal, released().then(start)) : start();
     }
   );
@@ -336,60 +411,82 @@ function watchRequests(until, abandon) {
   // Chromium sends a synchronous request past the worker of a page that is under
   // control too: a token request would bring tokens into the page.
   /** @this {XMLHttpRequest} @param {any[]} rest */
-  function heldOpen(/** @type {string} */ method, /** @type {string | URL} */ address, ...rest) {
+  function watchedOpen(/** @type {string} */ method, /** @type {string | URL} */ address, ...rest) {
     const asynchronous = rest.length === 0 || rest[0];
     const before = marks.get(this);
     if (before && this.readyState === XMLHttpRequest.OPENED) abandon(before);
     marks.set(this, '');
-    held.delete(this);
+    unsent.delete(this);
     const url = ours(address);
     if (!url) return Reflect.apply(open, this, [method, address, ...rest]);
     if (!asynchronous) {
       throw new DOMException('Token Vault: a synchronous request goes past the vault. Make requests to this origin asynchronously.', 'InvalidAccessError');
     }
-    held.set(this, {});
-    const mark = crypto.randomUUID();
-    url.hash = markPrefix + mark;
-    marks.set(this, mark);
+    /** @param {string} mark */
+    const openWith = (mark) => {
+      url.hash = markPrefix + mark;
+      marks.set(this, mark);
+      Reflect.apply(open, this, [method, url, ...rest]);
+    };
+    unsent.set(this, { headers: [], openAgain: openWith });
     if (before === undefined) {
       const tell = () => abandon(marks.get(this) ?? '');
       this.addEventListener('abort', tell);
       this.addEventListener('timeout', tell);
     }
-    return Reflect.apply(open, this, [method, url, ...rest]);
+    openWith(crypto.randomUUID());
   }
+  /** @this {XMLHttpRequest} @param {string[]} header */
+  function watchedSetRequestHeader(...header) {
+    Reflect.apply(setRequestHeader, this, header);
+    unsent.get(this)?.headers.push(header);
+  }
+  /**
+   * Only here it shows that the body is a Blob, which the mark has to say: so the
+   * request is opened once more, which takes its headers off.
+   * @param {XMLHttpRequest} request
+   * @param {Opened} opened
+   * @param {any} body
+   */
+  const sendOurs = (request, { headers, openAgain }, body) => {
+    if (body instanceof Blob) {
+      const mark = uploadPrefix + crypto.randomUUID();
+      openAgain(mark);
+      for (const header of headers) Reflect.apply(setRequestHeader, request, header);
+      handOver(mark, body);
+    }
+    Reflect.apply(send, request, [body]);
+  };
   /** @this {XMLHttpRequest} @param {any} [body] */
-  function heldSend(body) {
-    const opened = held.get(this);
+  function watchedSend(body) {
+    const opened = unsent.get(this);
     if (!opened) return Reflect.apply(send, this, [body]);
     // Aborted or opened anew meanwhile, it is another request or none.
-    const isStill = () => held.get(this) === opened && held.delete(this);
-    released().then(
-      () => {
-        if (isStill()) Reflect.apply(send, this, [body]);
-      },
-      () => {
-        if (!isStill()) return;
-        this.dispatchEvent(new ProgressEvent('error'));
-        this.dispatchEvent(new ProgressEvent('loadend'));
-      },
-    );
+    const isStill = () => unsent.get(this) === opened && unsent.delete(this);
+    const start = () => {
+      if (isStill()) sendOurs(this, opened, body);
+    };
+    if (!holds) return start();
+    released().then(start, () => {
+      if (!isStill()) return;
+      this.dispatchEvent(new ProgressEvent('error'));
+      this.dispatchEvent(new ProgressEvent('loadend'));
+    });
   }
   /** @this {XMLHttpRequest} */
   function heldAbort() {
-    if (held.delete(this)) {
+    if (unsent.delete(this)) {
       this.dispatchEvent(new ProgressEvent('abort'));
       this.dispatchEvent(new ProgressEvent('loadend'));
     }
     return Reflect.apply(abort, this, []);
   }
   const xhr = XMLHttpRequest.prototype;
-  Object.assign(xhr, { open: heldOpen, send: heldSend, abort: heldAbort });
+  Object.assign(xhr, { open: watchedOpen, setRequestHeader: watchedSetRequestHeader, send: watchedSend, abort: heldAbort });
 
   // Somebody may have wrapped ours meanwhile: what is not ours any more stays.
   const restore = () => {
     holds = false;
-    if (/** @type {unknown} */ (xhr.send) === heldSend) xhr.send = send;
     if (/** @type {unknown} */ (xhr.abort) === heldAbort) xhr.abort = abort;
   };
   const released = () => until().then(restore);
@@ -567,6 +664,8 @@ class TokenVault {
     watchRequests(
       () => this.ready,
       (mark) => this.#tellWorker('abort', { mark }),
+      // Without a type: the request's own header says it.
+      (mark, body) => this.#tellWorker('upload', { mark, body: body.slice() }),
     );
   }
 
@@ -710,7 +809,7 @@ class TokenVault {
 
   /**
    * @param {string} type
-   * @param {Record<string, string>} [rest]
+   * @param {Record<string, string | Blob>} [rest]
    */
   #tellWorker(type, rest) {
     navigator.serviceWorker?.controller?.postMessage({ ...rest, tokenvault: protocol, type });

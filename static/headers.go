@@ -51,7 +51,7 @@ func HashedName(name, sum string) string {
 //
 //   - default-src 'none' and connect-src: the vault loads its own files and
 //     talks to the configured servers, so the browser is a second allow-list
-//     below the policy;
+//     below the policy, and the only one for where redirects lead;
 //   - frame-ancestors: only the app may frame the vault;
 //   - trusted types: no string becomes markup or code in the vault;
 //   - Origin-Agent-Cluster: the same-site app neither shares the vault's
@@ -63,7 +63,7 @@ func VaultHeaders(table *policy.Table) []Header {
 		{"Content-Security-Policy", strings.Join([]string{
 			"default-src 'none'",
 			"script-src 'self' 'wasm-unsafe-eval'",
-			connectSrc(table),
+			connectSrc(append(table.Origins(), table.RedirectOrigins...)),
 			"frame-ancestors " + table.AppOrigin,
 			"base-uri 'none'",
 			"form-action 'none'",
@@ -94,7 +94,7 @@ func WorkerHeaders(table *policy.Table) []Header {
 		{"Content-Security-Policy", strings.Join([]string{
 			"default-src 'none'",
 			"script-src 'self' 'wasm-unsafe-eval'",
-			connectSrc(table),
+			connectSrc(table.Origins()),
 		}, "; ")},
 		noSniff,
 	}
@@ -122,6 +122,6 @@ func ScopeHeaders(worker, scope string) []Header {
 
 var noSniff = Header{"X-Content-Type-Options", "nosniff"}
 
-func connectSrc(table *policy.Table) string {
-	return strings.Join(append([]string{"connect-src 'self'"}, table.Origins()...), " ")
+func connectSrc(origins []string) string {
+	return strings.Join(append([]string{"connect-src 'self'"}, origins...), " ")
 }

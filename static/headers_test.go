@@ -57,6 +57,18 @@ func TestVaultHeadersAreTheDesigns(t *testing.T) {
 	}, VaultHeaders(table))
 }
 
+// Where redirects may lead, the vault may connect to, and nobody else does of ours.
+func TestOnlyTheVaultConnectsToRedirectOrigins(t *testing.T) {
+	const csp, listed = "Content-Security-Policy", "connect-src 'self' https://auth.example.com https://api.example.com;"
+	with := table("https")
+	with.RedirectOrigins = []string{"https://storage.example.net", "https://cdn.example.net:8443"}
+	require.Equal(t,
+		strings.Replace(value(t, VaultHeaders(table("https")), csp), listed,
+			"connect-src 'self' https://auth.example.com https://api.example.com https://storage.example.net https://cdn.example.net:8443;", 1),
+		value(t, VaultHeaders(with), csp))
+	require.Equal(t, WorkerHeaders(table("https")), WorkerHeaders(with))
+}
+
 func TestStrictTransportSecurityOnlyForHTTPS(t *testing.T) {
 	require.NotEmpty(t, value(t, VaultHeaders(table("https")), "Strict-Transport-Security"))
 	require.Empty(t, value(t, VaultHeaders(table("http")), "Strict-Transport-Security"))

@@ -14,12 +14,12 @@
  * named by its epoch, a Web Lock that the worker holds: pages queue on it, and
  * learn by it at once that this life's requests have nobody to answer to.
  */
-const { protocol, build, policy, wasm, integrity, table, origins, timeout } = __TOKENVAULT_CONFIG__;
+const { protocol, build, policy, wasm, integrity, table, places, timeout } = __TOKENVAULT_CONFIG__;
 
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 
 /** Origins that the policy can name: the filter before Go is asked. */
-const originSet = new Set(origins);
+const originSet = new Set(places.map(([origin]) => origin));
 
 /** Where the binary is kept, so that a worker started offline or after a deployment has its own version. */
 const cacheName = `tokenvault-wasm-${build}`;
@@ -472,6 +472,48 @@ function markOf(url) {
   return mark;
 }
 
+/**
+ * Bodies that pages post, by the mark of the request: the message and the request
+ * come in either order.
+ * @type {Map<string, {posted: Promise<Blob | null>, post: (body: Blob | null) => void}>}
+ */
+const uploads = new Map();
+
+/** How long message and request wait for each other, in milliseconds. */
+const uploadPatience = 1_000;
+
+/**
+ * The upload of a mark; after a while it is none any more: of the two, one went to
+ * another life of this worker, or the request was none for the vault.
+ * @param {string} mark
+ */
+function uploadOf(mark) {
+  const known = uploads.get(mark);
+  if (known) return known;
+  /** @type {(body: Blob | null) => void} */
+  let post = () => {};
+  /** @type {Promise<Blob | null>} */
+  const posted = new Promise((resolve) => {
+    post = resolve;
+  });
+  const upload = { posted, post };
+  uploads.set(mark, upload);
+  setTimeout(() => {
+    uploads.delete(mark);
+    post(null);
+  }, uploadPatience);
+  return upload;
+}
+
+/** The body that the page has posted for a request; null if it does not. @param {string} url */
+async function postedBody(url) {
+  const mark = markOf(url);
+  if (!mark.startsWith('upload-')) return null;
+  const body = await uploadOf(mark).posted;
+  uploads.delete(mark);
+  return body;
+}
+
 /** @param {string} url */
 function redirectTo(url) {
   return new Response(null, { status: 303, headers: { location: url } });
@@ -524,12 +566,12 @@ function describe(request) {
 /**
  * The body of a request, null for none. Not every browser tells by Request.body,
  * but a body that is empty and of no type is none. A Blob stays where the
- * browser keeps it, and is handed on without a copy.
+ * browser keeps it; only to take one out of the request copies it.
  * @param {Request} request
  */
 async function bodyOf(request) {
   if (request.body === null || request.method === 'GET' || request.method === 'HEAD') return null;
-  const body = await request.blob();
+  const body = (await postedBody(request.url)) ?? (await request.blob());
   return body.size > 0 || request.headers.has('content-type') ? body : null;
 }
 
@@ -561,15 +603,20 @@ worker.addEventListener('fetch', (event) => {
 
 // ------------------------------------------------------------- the lifecycle
 
+/** What a path may have that a server could read as another one, once a browser has parsed it: Go judges those. */
+const suspicious = ['*%*', '*;*', '*//*'];
+
 /**
- * Has the browser send requests to other origins without asking, or starting,
- * this worker, where it knows how (static routes).
+ * Has the browser send the requests that are not for the vault without asking,
+ * or starting, this worker, where it knows how (static routes).
  * @param {any} event of the installation
  */
-async function leaveOtherOrigins(event) {
-  const or = origins.map((origin) => {
+async function leaveTheRest(event) {
+  const named = places.map(([origin, path]) => [origin, path.replace(/[^/\w*]/g, '\\$&')]);
+  const doubtful = [...originSet].flatMap((origin) => suspicious.map((path) => [origin, path]));
+  const or = [...named, ...doubtful].map(([origin, pathname]) => {
     const { protocol: scheme, hostname, port } = new URL(origin);
-    return { urlPattern: new URLPattern({ protocol: scheme.slice(0, -1), hostname, port }) };
+    return { urlPattern: new URLPattern({ protocol: scheme.slice(0, -1), hostname, port, pathname }) };
   });
   or.push({ urlPattern: new URLPattern({ hash: 'tokenvault-answer-*' }) });
   await event.addRoutes?.({ condition: { not: { or } }, source: 'network' });
@@ -579,7 +626,7 @@ worker.addEventListener('install', (event) => {
   if (ownWorker) {
     worker.skipWaiting();
     // Without the routes all goes as with them, only through here.
-    leaveOtherOrigins(event).catch((error) => console.warn('Token Vault: no static routes.', error));
+    leaveTheRest(event).catch((error) => console.warn('Token Vault: no static routes.', error));
   }
   event.waitUntil(
     caches.open(cacheName).then((cache) => cache.add(new Request(wasm, { integrity, cache: 'no-cache' }))),
@@ -612,6 +659,9 @@ worker.addEventListener('message', (event) => {
       break;
     case 'abort': // a page that does not want an answer any more
       marked.get(event.data.mark)?.abort();
+      break;
+    case 'upload': // the body of a request of the page's
+      if (event.data.body instanceof Blob) uploadOf(event.data.mark).post(event.data.body);
       break;
   }
 });

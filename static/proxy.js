@@ -32,6 +32,9 @@ const maxCharacters = 4 << 20;
 /** Bytes of a body that Go is shown: one more than it takes for an endpoint. */
 const maxForm = (64 << 10) + 1;
 
+/** How long the browser may take to tell why a request has failed, in milliseconds. */
+const blamePatience = 1_000;
+
 /** Statuses whose response has no body (Fetch §2.2.3). */
 const nullBodyStatuses = new Set([101, 103, 204, 205, 304]);
 
@@ -97,19 +100,39 @@ function go() {
 }
 
 /**
- * Loads the binary, which compiles while it arrives; fetch would check the
- * integrity first.
+ * Where the binary is kept. The browser's own cache keeps it as it came: to
+ * decompress it there takes longer than all else in the start of a frame.
  */
+const cacheName = 'tokenvault-wasm';
+
+/** The binary that a frame before this one has kept, null if there is none. */
+async function kept() {
+  try {
+    const response = await caches.match(wasm, { cacheName });
+    return response ? await WebAssembly.compileStreaming(response) : null;
+  } catch {
+    return null; // no storage, or a damaged one: the server has the binary
+  }
+}
+
+/**
+ * Keeps the binary for the next frame, and none of another build.
+ * @param {Response} response
+ */
+async function keep(response) {
+  const cache = await caches.open(cacheName);
+  const others = (await cache.keys()).filter(({ url }) => url !== new URL(wasm, location.href).href);
+  await Promise.all([cache.put(wasm, response), ...others.map((other) => cache.delete(other))]);
+}
+
 async function load() {
-  const response = await fetch(wasm);
-  const bytes = response.clone().arrayBuffer();
-  const [module, digest] = await Promise.all([
-    WebAssembly.compileStreaming(response),
-    bytes.then((content) => crypto.subtle.digest('SHA-256', content)),
-  ]);
-  const base64 = btoa(String.fromCharCode(...new Uint8Array(digest)));
-  if (`sha256-${base64}` !== integrity) throw new Error(`${wasm} is not the file that was built. Deploy dist/vault as a whole.`);
-  return module;
+  const module = await kept();
+  if (module) return module;
+  const response = await fetch(wasm, { integrity }).catch((cause) => {
+    throw new Error(`${wasm} is not there, or is not the file that was built. Deploy dist/vault as a whole.`, { cause });
+  });
+  keep(response.clone()).catch((error) => console.warn('Token Vault: the program of the vault frame cannot be kept, so that pages load more slowly.', error));
+  return WebAssembly.compileStreaming(response);
 }
 
 async function start() {
@@ -241,6 +264,39 @@ function abandon(epoch) {
   epochs.delete(epoch);
 }
 
+// ------------------------------------------------------- redirects that fail
+
+/**
+ * What the app asked for in requests that have just failed, by the URL that was
+ * sent. That one may have a token in it, and is not for the console.
+ * @type {Map<string, string>}
+ */
+const failed = new Map();
+
+/**
+ * Keeps a failed request until the browser has told of a violation of this
+ * page's policy, if that was the reason: Chromium tells after the failure.
+ * @param {string} sent
+ * @param {string} asked
+ */
+function keepFailed(sent, asked) {
+  failed.set(sent, asked);
+  setTimeout(() => failed.delete(sent), blamePatience);
+}
+
+/**
+ * Says which request has failed for a redirect. The event has the URL from before
+ * redirects; if the policy has its origin, what it forbids is where one led.
+ * @param {SecurityPolicyViolationEvent} event
+ */
+function blame({ blockedURI, originalPolicy }) {
+  const asked = failed.get(blockedURI);
+  if (asked === undefined || !originalPolicy.split(/[ ;]+/).includes(new URL(blockedURI).origin)) return;
+  console.error(
+    `Token Vault: ${asked} failed: a redirect led to an origin that tokenvault.json does not name. If it may lead there, without a token, add that origin to redirectOrigins, build, and deploy the vault with its headers.`,
+  );
+}
+
 /**
  * One request of the app, from the message to the last byte of the response.
  */
@@ -251,6 +307,8 @@ class Exchange {
   #abort = new AbortController();
   #credit = windowOfChunks;
   #pulled = () => {};
+  /** Method, origin and path of the app's request, for the console. */
+  #asked = '';
 
   /**
    * @param {MessagePort} port
@@ -292,6 +350,7 @@ class Exchange {
   async run(fields, url, body, settings) {
     try {
       const parsed = partsOf(url);
+      this.#asked = `${settings.method} ${parsed[1]}${parsed[2]}`;
       let answer = this.#ask('begin', [...parsed, ...fields]);
       for (;;) {
         const [action, status, statusText, otherURL, option, headers] = (await answer).fields;
@@ -379,7 +438,10 @@ class Exchange {
     // Said behind the fetch: a frame that is taken down in between would leave a
     // request that the worker takes for sent and the browser has never seen.
     this.#post('sent');
-    const response = await responding;
+    const response = await responding.catch((error) => {
+      keepFailed(url, this.#asked);
+      throw error;
+    });
     this.#response = response;
     const redirected = response.redirected ? partsOf(response.url) : ['', '', '', ''];
     const list = [];
@@ -468,6 +530,7 @@ function readHeaders(block) {
 }
 
 addEventListener('message', receive);
+addEventListener('securitypolicyviolation', blame);
 
 start().catch((error) => {
   fault = `Token Vault: the vault frame could not start: ${error.message}`;

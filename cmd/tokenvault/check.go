@@ -65,6 +65,9 @@ func describe(w io.Writer, file string, loaded *config.Config) error {
 			fmt.Fprintf(&b, "    protects        %s%s  %s\n", resource.Origin, resource.Path, strings.Join(resource.Methods, " "))
 		}
 	}
+	if len(table.RedirectOrigins) > 0 {
+		fmt.Fprintf(&b, "\n  redirects may also lead, without a token, to\n    %s\n", strings.Join(table.RedirectOrigins, "\n    "))
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -109,6 +110,15 @@ func TestCheck(t *testing.T) {
 	} {
 		require.Contains(t, got.stdout, line)
 	}
+	require.NotContains(t, got.stdout, "redirects", "none are named")
+}
+
+func TestCheckNamesRedirectOrigins(t *testing.T) {
+	got := runCommand(t, "check", "--config", configuration(t, strings.Replace(validConfiguration, `"clients"`,
+		`"redirectOrigins": ["https://storage.example.net", "https://cdn.example.net"], "clients"`, 1)))
+	require.Equal(t, exitOK, got.code, got.stderr)
+	require.Contains(t, got.stdout,
+		"redirects may also lead, without a token, to\n    https://storage.example.net\n    https://cdn.example.net\n")
 }
 
 func TestCheckNamesEveryFault(t *testing.T) {

@@ -14,6 +14,9 @@ import (
 // column is an app that is measured: an origin and the tab that shows it.
 type column struct {
 	name string
+	// Title and Scripts, but for what measures, are what the pages differ in.
+	Title   string
+	Scripts []element
 	// app is the app's origin, frame the origin of its frame, where it has one.
 	app, frame string
 	// protects: the API has to see a token. signsIn: it comes from the
@@ -22,8 +25,17 @@ type column struct {
 	tab               *tab
 }
 
+// element is a script element of a page.
+type element struct {
+	Path  string
+	Defer bool
+}
+
+// path is that of the column's page.
+func (c *column) path() string { return "/bench/" + c.name + ".html" }
+
 // page is the URL of the column's page.
-func (c *column) page() string { return c.app + "/bench/" + c.name + ".html" }
+func (c *column) page() string { return c.app + c.path() }
 
 // open shows the page in a tab, without what chromedp has switched on: the
 // network domain reports every request with its body, and costs a small request

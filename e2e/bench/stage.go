@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"html/template"
 	"io/fs"
 	"net/http"
 	"path/filepath"
@@ -37,6 +38,12 @@ type stage struct {
 // hosts are the origins that are not internal/demo's.
 var hosts = []string{"api", "direct", "worker", "ping", "ping-vault", "axa", "floor", "floor-vault"}
 
+// Scripts that several columns have.
+var (
+	configScript = element{Path: "/bench/config.js"}
+	pkceScript   = element{Path: "/bench/pkce.js"}
+)
+
 // raise starts everything. root is where the sources are.
 func raise(ctx context.Context, root string) (_ *stage, err error) {
 	s := &stage{api: newAPI(), root: root, origins: map[string]*origin{}}
@@ -59,12 +66,27 @@ func raise(ctx context.Context, root string) (_ *stage, err error) {
 	}
 	s.apiURL = s.url("api")
 	s.columns = map[string]*column{
-		"direct": {name: "direct", app: s.url("direct")},
-		"worker": {name: "worker", app: s.url("worker")},
-		"ping":   {name: "ping", app: s.url("ping"), frame: s.url("ping-vault"), protects: true, signsIn: true},
-		"axa":    {name: "axa", app: s.url("axa"), protects: true, signsIn: true},
-		"floor":  {name: "floor", app: s.url("floor"), frame: s.url("floor-vault"), protects: true},
-		"vault":  {name: "vault", protects: true, signsIn: true},
+		"direct": {name: "direct", Title: "no worker", app: s.url("direct"), Scripts: []element{configScript}},
+		"worker": {
+			name: "worker", Title: "a worker that does nothing", app: s.url("worker"),
+			Scripts: []element{configScript, {Path: "/bench/worker-page.js"}},
+		},
+		"ping": {
+			name: "ping", Title: "@forgerock/token-vault", app: s.url("ping"), frame: s.url("ping-vault"), protects: true, signsIn: true,
+			Scripts: []element{configScript, pkceScript, {Path: "/bench/ping-app.js", Defer: true}},
+		},
+		"axa": {
+			name: "axa", Title: "@axa-fr/oidc-client", app: s.url("axa"), protects: true, signsIn: true,
+			Scripts: []element{configScript, {Path: "/bench/axa-app.js", Defer: true}},
+		},
+		"floor": {
+			name: "floor", Title: "our way in bare JavaScript", app: s.url("floor"), frame: s.url("floor-vault"), protects: true,
+			Scripts: []element{configScript, {Path: "/bench/floor-page.js"}},
+		},
+		"vault": {
+			name: "vault", Title: "Token Vault", protects: true, signsIn: true,
+			Scripts: []element{{Path: "/tokenvault.js"}, configScript, pkceScript},
+		},
 	}
 	if err := s.startDemo(ctx); err != nil {
 		return nil, err
@@ -135,6 +157,15 @@ func (s *stage) mountPages(mux *http.ServeMux, c *column, signIn oauth) error {
 	}
 	mux.Handle("/bench/", http.StripPrefix("/bench/", http.FileServerFS(s.pages)))
 	mux.Handle("/bench/config.js", script(config))
+	page, err := template.ParseFS(s.pages, "column.html")
+	if err != nil {
+		return err
+	}
+	mux.HandleFunc(c.path(), func(w http.ResponseWriter, _ *http.Request) {
+		if err := page.Execute(w, c); err != nil {
+			panic(http.ErrAbortHandler) // the client is gone
+		}
+	})
 	return nil
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"tokenvault/internal/policy"
@@ -103,6 +104,24 @@ func checkClaims(c *Config, p *problems) {
 			case !a.resource && !b.resource:
 				p.add(a.key, "has the URL "+a.origin+a.path+" twice", "give each endpoint its own, or leave out the one the server lacks")
 			}
+		}
+	}
+}
+
+// checkRedirectOrigins finds origins that are no mere targets of redirects.
+func checkRedirectOrigins(c *Config, p *problems) {
+	list := claims(c)
+	for i, origin := range c.RedirectOrigins {
+		key := fmt.Sprintf("redirectOrigins[%d]", i)
+		named := slices.IndexFunc(list, func(a claim) bool { return a.origin == origin })
+		switch {
+		case origin == c.Vault.Origin:
+			p.add(key, "is the vault's own origin", "remove it: the vault serves nothing but itself")
+		case named >= 0:
+			p.add(key, "is the origin of "+list[named].key+" already",
+				"remove it: a redirect may lead to each origin that has a resource or an endpoint")
+		case origin == c.App.Origin:
+			p.add(key, "is the app's own origin", "remove it: the vault takes nothing from the app that it protects it from")
 		}
 	}
 }

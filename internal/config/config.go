@@ -57,6 +57,9 @@ type Config struct {
 	Vault          Vault
 	RequestTimeout time.Duration // until the head of a response
 	Clients        []Client
+	// RedirectOrigins are those that a redirect may lead to beside the origins of
+	// the clients. Nothing there gets a token.
+	RedirectOrigins []string
 }
 
 // App is the origin that is protected, and assumed hostile.
@@ -105,6 +108,8 @@ func (c *Config) Table() *policy.Table {
 		AppOrigin:   c.App.Origin,
 		VaultOrigin: c.Vault.Origin,
 		TimeoutMS:   c.RequestTimeout.Milliseconds(),
+
+		RedirectOrigins: slices.Clone(c.RedirectOrigins),
 	}
 	for _, client := range c.Clients {
 		compiled := policy.Client{

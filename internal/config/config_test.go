@@ -20,6 +20,7 @@ const base = `{
   "app": { "origin": "https://app.example.com", "worker": "/sw.js", "scope": "/spa/" },
   "vault": { "origin": "https://vault.example.com" },
   "requestTimeout": "10s",
+  "redirectOrigins": ["https://storage.example.net", "https://cdn.example.net:8443"],
   "clients": [
     {
       "name": "main",
@@ -46,6 +47,8 @@ const base = `{
     }
   ]
 }`
+
+const redirectOrigins = `["https://storage.example.net", "https://cdn.example.net:8443"]`
 
 // edit replaces text in base, and insists that it is there once.
 func edit(t testing.TB, pairs ...string) string {
@@ -102,6 +105,8 @@ func TestParse(t *testing.T) {
 		AppOrigin:   "https://app.example.com",
 		VaultOrigin: "https://vault.example.com",
 		TimeoutMS:   10_000,
+
+		RedirectOrigins: []string{"https://storage.example.net", "https://cdn.example.net:8443"},
 		Clients: []policy.Client{{
 			Name: "main", ID: "spa", Scope: "openid profile", Issuer: auth,
 			Token:           policy.Endpoint{Origin: auth, Path: "/token"},
@@ -133,6 +138,7 @@ func TestTableIsACopy(t *testing.T) {
 	table := c.Table()
 	table.Clients[0].Redact[0] = "x"
 	table.Clients[0].Resources[0].Methods[0] = "x"
+	table.RedirectOrigins[0] = "x"
 	assert.Equal(t, parse(t, base).Table(), c.Table())
 }
 
@@ -150,6 +156,7 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, []string{"access_token", "refresh_token"}, c.Clients[0].Redact)
 	assert.Empty(t, c.Clients[0].Scope)
 	assert.Empty(t, c.Clients[0].Resources)
+	assert.Empty(t, c.RedirectOrigins)
 	assert.True(t, c.NeedsDiscovery())
 	assert.ErrorIs(t, c.Table().Check(), policy.ErrInvalid, "no table without endpoints")
 }
@@ -186,6 +193,9 @@ func TestAccepts(t *testing.T) {
 		{"no refresh ahead", []string{`"1m30s"`, `"0s"`}},
 		{"redact in another order", []string{`["access_token", "refresh_token", "id_token"]`, `["refresh_token", "access_token"]`}},
 		{"a method of WebDAV", []string{`["GET", "POST"]`, `["PROPFIND", "VERSION-CONTROL"]`}},
+		{"no redirect origins", []string{redirectOrigins, `[]`}},
+		{"a redirect origin of development", []string{redirectOrigins, `["http://storage.example.localhost:8085"]`}},
+		{"a redirect origin at another port of an API's host", []string{redirectOrigins, `["https://api.example.com:8443"]`}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -213,6 +223,8 @@ func TestRejects(t *testing.T) {
 		methods    = `["GET", "POST"]`
 		redact     = `["access_token", "refresh_token", "id_token"]`
 		preset     = `"pingam": { "baseUrl": "https://am.example.com/am", "realmPath": "alpha" }`
+		storage    = `"https://storage.example.net"`
+		storageAt  = "redirectOrigins[0]"
 	)
 	tests := []struct {
 		name    string
@@ -434,6 +446,32 @@ func TestRejects(t *testing.T) {
 		{"a star method", []string{methods, `["*"]`}, "clients[0].resources[0].methods[0]", "not a method"},
 		{"a method twice", []string{methods, `["GET", "GET"]`}, "clients[0].resources[0].methods[1]", "twice"},
 		{"a forbidden method", []string{methods, `["TRACE"]`}, "clients[0].resources[0].methods[0]", "do not send"},
+
+		// redirect origins
+		{"redirectOrigins is a string", []string{redirectOrigins, storage}, "redirectOrigins", "not an array"},
+		{"redirectOrigins is null", []string{redirectOrigins, "null"}, "redirectOrigins", "not an array"},
+		{"redirectOrigins of a client", []string{`"clientId": "spa",`, `"clientId": "spa", "redirectOrigins": [],`}, "clients[0].redirectOrigins", "unknown key"},
+		{"a redirect origin is an object", []string{storage, `{ "origin": ` + storage + ` }`}, storageAt, "not a string"},
+		{"an empty redirect origin", []string{storage, `""`}, storageAt, "is empty"},
+		{"a redirect origin with a slash", []string{storage, `"https://storage.example.net/"`}, storageAt, "more than an origin"},
+		{"a redirect origin with a path", []string{storage, `"https://storage.example.net/bucket/*"`}, storageAt, "more than an origin"},
+		{"a redirect origin with a query", []string{storage, `"https://storage.example.net?x"`}, storageAt, "more than an origin"},
+		{"a redirect origin with credentials", []string{storage, `"https://a@storage.example.net"`}, storageAt, "credentials"},
+		{"a redirect origin with the default port", []string{storage, `"https://storage.example.net:443"`}, storageAt, "default port"},
+		{"a redirect origin in upper case", []string{storage, `"https://Storage.example.net"`}, storageAt, "upper case"},
+		{"a redirect origin that ends in a dot", []string{storage, `"https://storage.example.net."`}, storageAt, "ends in a dot"},
+		{"a star for redirects", []string{storage, `"*"`}, storageAt, "has no origin"},
+		{"a star for subdomains of redirects", []string{storage, `"https://*.example.net"`}, storageAt, "star in its host"},
+		{"a scheme alone", []string{storage, `"https:"`}, storageAt, "has no origin"},
+		{"a redirect origin of another scheme", []string{storage, `"data:"`}, storageAt, "has no origin"},
+		{"an http redirect origin", []string{storage, `"http://storage.example.net"`}, storageAt, "not https"},
+		{"more than one directive", []string{storage, `"https://storage.example.net; script-src *"`}, storageAt, "space"},
+		{"a redirect origin twice", []string{`"https://cdn.example.net:8443"`, storage}, "redirectOrigins[1]", "twice"},
+		{"a redirect origin that is the app's", []string{storage, app}, storageAt, "app's own origin"},
+		{"a redirect origin that is the vault's", []string{storage, vault}, storageAt, "vault's own origin"},
+		{"a redirect origin that has a resource", []string{storage, `"https://api.example.com"`}, storageAt, "is the origin of clients[0].resources[0].url already"},
+		{"a redirect origin that has an endpoint", []string{storage, `"https://auth.example.com"`}, storageAt, "is the origin of clients[0].endpoints.token already"},
+		{"a redirect origin that has a preset's endpoints", []string{storage, `"https://am.example.com"`}, storageAt, "is the origin of clients[1].pingam already"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

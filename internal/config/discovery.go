@@ -56,6 +56,7 @@ func Discover(ctx context.Context, client *http.Client, config *Config) error {
 	}
 	if p.err() == nil {
 		checkClaims(&found, p)
+		checkRedirectOrigins(&found, p)
 	}
 	if err := p.err(); err != nil {
 		return fmt.Errorf("%w:\n%w", ErrDiscovery, err)

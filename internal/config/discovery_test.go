@@ -223,6 +223,22 @@ func TestDiscoverRejects(t *testing.T) {
 	}
 }
 
+func TestDiscoverRejectsARedirectOriginWithAnEndpoint(t *testing.T) {
+	t.Parallel()
+	s := newAuthServer(t)
+	s.pages[openIDPath] = s.metadata(s.URL)
+	c := parse(t, `{
+		"app": { "origin": "https://app.example.com" },
+		"vault": { "origin": "https://vault.example.com" },
+		"redirectOrigins": ["`+s.URL+`"],
+		"clients": [{ "name": "main", "clientId": "spa", "issuer": "`+s.URL+`" }]
+	}`)
+	err := config.Discover(t.Context(), s.Client(), c)
+	require.ErrorIs(t, err, config.ErrDiscovery)
+	assert.Contains(t, err.Error(), "redirectOrigins[0]: is the origin of clients[0].issuer already")
+	assert.True(t, c.NeedsDiscovery(), "a failure changes nothing")
+}
+
 func TestDiscoverReportsEveryClient(t *testing.T) {
 	t.Parallel()
 	s := newAuthServer(t)

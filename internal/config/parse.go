@@ -41,6 +41,7 @@ func Parse(data []byte) (*Config, error) {
 	checkSites(app, vault, p)
 	checkNames(config, p)
 	checkClaims(config, p)
+	checkRedirectOrigins(config, p)
 	if err := p.err(); err != nil {
 		return nil, err
 	}
@@ -60,6 +61,7 @@ func parseConfig(tree *value, p *problems) (config *Config, app, vault site) {
 	for _, v := range clients {
 		config.Clients = append(config.Clients, parseClient(asObject(v, p), p))
 	}
+	config.RedirectOrigins = parseRedirectOrigins(root, p)
 	root.close()
 	return config, app, vault
 }
@@ -315,6 +317,24 @@ func parseResources(o *object, c *Client, p *problems) {
 		r.close()
 		c.Resources = append(c.Resources, rule)
 	}
+}
+
+func parseRedirectOrigins(root *object, p *problems) []string {
+	items, _ := asArray(root.take("redirectOrigins"), p)
+	var origins []string
+	for _, item := range items {
+		origin, ok := asString(item, p)
+		if !ok {
+			continue
+		}
+		if _, f := parseOrigin(origin, "https://storage.example.net"); f != nil {
+			p.addFault(item.key, f)
+		} else if slices.Contains(origins, origin) {
+			p.add(item.key, fmt.Sprintf("names %s twice", origin), "keep one")
+		}
+		origins = append(origins, origin)
+	}
+	return origins
 }
 
 func parseMethods(o *object, p *problems) []string {

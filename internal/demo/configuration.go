@@ -15,6 +15,8 @@ type Configuration struct {
 	Vault          Vault    `json:"vault"`
 	RequestTimeout string   `json:"requestTimeout,omitempty"`
 	Clients        []Client `json:"clients"`
+
+	RedirectOrigins []string `json:"redirectOrigins,omitempty"`
 }
 
 // App is the key "app".

@@ -83,14 +83,14 @@ type (
 		ClientID string `json:"clientId"`
 	}
 	interceptorConfig struct {
-		Protocol  int      `json:"protocol"`
-		Build     string   `json:"build"`
-		Policy    string   `json:"policy"`
-		Wasm      string   `json:"wasm"`
-		Integrity string   `json:"integrity"`
-		Table     string   `json:"table"`
-		Origins   []string `json:"origins"`
-		Timeout   int64    `json:"timeout"`
+		Protocol  int         `json:"protocol"`
+		Build     string      `json:"build"`
+		Policy    string      `json:"policy"`
+		Wasm      string      `json:"wasm"`
+		Integrity string      `json:"integrity"`
+		Table     string      `json:"table"`
+		Places    [][2]string `json:"places"`
+		Timeout   int64       `json:"timeout"`
 	}
 	proxyConfig struct {
 		Protocol  int    `json:"protocol"`
@@ -148,7 +148,7 @@ func assembleApp(in inputs, src sources, build, wasmExec string, out files) erro
 	interceptor, err := configure("interceptor.js", src.interceptor, interceptorConfig{
 		Protocol: protocol.Version, Build: build, Policy: policyName(in.table),
 		Wasm: wasm, Integrity: integrity(sha256Name, in.wasm.Interceptor),
-		Table: policy.Encode(in.table), Origins: in.table.Origins(), Timeout: in.table.TimeoutMS,
+		Table: policy.Encode(in.table), Places: placesOf(in.table), Timeout: in.table.TimeoutMS,
 	})
 	if err != nil {
 		return err
@@ -174,6 +174,15 @@ func assembleApp(in inputs, src sources, build, wasmExec string, out files) erro
 	out[appFolder+"tokenvault.js"] = []byte(classic)
 	out[appFolder+"tokenvault.d.ts"] = []byte(src.clientTypes)
 	return nil
+}
+
+// placesOf are the places of a policy as JavaScript likes them.
+func placesOf(table *policy.Table) [][2]string {
+	places := [][2]string{}
+	for _, place := range table.Places() {
+		places = append(places, [2]string{place.Origin, place.Path})
+	}
+	return places
 }
 
 func clientNames(table *policy.Table) []clientName {
@@ -209,10 +218,7 @@ func assembleVault(in inputs, src sources, out files) error {
 	if err != nil {
 		return err
 	}
-	page, err := fill(static.FrameName, src.page, "{{wasm}}", fmt.Sprintf(`href="%s"`, wasm))
-	if err != nil {
-		return err
-	}
+	page := src.page
 	for _, script := range []struct{ mark, name, content string }{
 		{"{{wasm_exec}}", "wasm_exec.js", string(in.wasm.WasmExec)},
 		{"{{gowasm}}", "gowasm.js", src.gowasm},

@@ -46,6 +46,10 @@ func configOf(tb testing.TB, script string) map[string]any {
 
 func TestWhatTheScriptsAreTold(t *testing.T) {
 	all, build := assembled(t)
+	places := []any{}
+	for _, place := range table().Places() {
+		places = append(places, []any{place.Origin, place.Path})
+	}
 	origins := []any{}
 	for _, origin := range table().Origins() {
 		origins = append(origins, origin)
@@ -63,7 +67,7 @@ func TestWhatTheScriptsAreTold(t *testing.T) {
 	name, wasm := find(t, all, `app/interceptor\..{16}\.wasm`)
 	require.Equal(t, map[string]any{
 		"protocol": float64(protocol.Version), "build": build, "policy": policyName, "wasm": strings.TrimPrefix(name, "app"),
-		"integrity": integrity(sha256Name, []byte(wasm)), "table": policy.Encode(table()), "origins": origins, "timeout": 30000.0,
+		"integrity": integrity(sha256Name, []byte(wasm)), "table": policy.Encode(table()), "places": places, "timeout": 30000.0,
 	}, configOf(t, string(all["app/interceptor.js"])))
 
 	name, wasm = find(t, all, `vault/proxy\..{16}\.wasm`)
@@ -112,19 +116,6 @@ func TestFramePinsItsScripts(t *testing.T) {
 		require.True(t, static.Hashed(scripts[i][1]))
 		require.Equal(t, integrity(sha384Name, all["vault/"+scripts[i][1]]), scripts[i][2])
 	}
-}
-
-// The binary is asked for before the scripts that need it.
-func TestFrameLoadsTheBinaryFirst(t *testing.T) {
-	in := fixture()
-	in.scripts = static.Files // the page that is shipped
-	all, _, err := assemble(in)
-	require.NoError(t, err)
-	page := string(all["vault/proxy.html"])
-	name, _ := find(t, all, `vault/proxy\..{16}\.wasm`)
-	preload := `<link rel="preload" as="fetch" crossorigin href="` + strings.TrimPrefix(name, "vault") + `">`
-	require.Contains(t, page, preload)
-	require.Less(t, strings.Index(page, preload), strings.Index(page, "<script"))
 }
 
 func TestConfigurationCannotLeaveItsLiteral(t *testing.T) {

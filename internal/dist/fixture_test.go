@@ -47,7 +47,7 @@ func scripts() fstest.MapFS {
 		"gowasm.js":             file("'use strict';\nclass GoProgram {}\n"),
 		"interceptor.js":        file("'use strict';\nconst config = __TOKENVAULT_CONFIG__;\nself.seen = [config, GoProgram];\n"),
 		"proxy.js":              file("'use strict';\nconst config = __TOKENVAULT_CONFIG__;\n"),
-		"proxy.html":            file("<!doctype html>\n<link rel=\"preload\" as=\"fetch\" crossorigin {{wasm}}>\n<script {{wasm_exec}}></script>\n<script {{gowasm}}></script>\n<script {{proxy}}></script>\n"),
+		"proxy.html":            file("<!doctype html>\n<script {{wasm_exec}}></script>\n<script {{gowasm}}></script>\n<script {{proxy}}></script>\n"),
 	}
 }
 

@@ -54,6 +54,20 @@ func (t *Table) Check() error {
 			}
 		}
 	}
+	return t.checkRedirectOrigins()
+}
+
+func (t *Table) checkRedirectOrigins() error {
+	others := append(t.Origins(), t.AppOrigin, t.VaultOrigin)
+	for i, origin := range t.RedirectOrigins {
+		where := "redirect origin " + origin
+		if !validOrigin(origin) {
+			return invalid(where, "not an origin")
+		}
+		if contains(others, origin) || contains(t.RedirectOrigins[:i], origin) {
+			return invalid(where, "named before")
+		}
+	}
 	return nil
 }
 

@@ -7,7 +7,7 @@ import (
 
 // header names the format and its version. A build that changes the format
 // changes it, so that a page and a binary of two builds refuse each other.
-const header = "tokenvault policy 1\n"
+const header = "tokenvault policy 2\n"
 
 // Encode writes a table as text that [Decode] reads back without loss.
 //
@@ -21,6 +21,7 @@ func Encode(t *Table) string {
 	w.str(t.AppOrigin)
 	w.str(t.VaultOrigin)
 	w.num(t.TimeoutMS)
+	w.list(t.RedirectOrigins)
 	w.num(int64(len(t.Clients)))
 	for i := range t.Clients {
 		w.client(&t.Clients[i])
@@ -80,6 +81,8 @@ func Decode(text string) (*Table, error) {
 		AppOrigin:   r.str(),
 		VaultOrigin: r.str(),
 		TimeoutMS:   r.num(),
+
+		RedirectOrigins: r.list(),
 	}
 	for range r.count() {
 		t.Clients = append(t.Clients, r.client())

@@ -16,6 +16,7 @@ func TestCodecIsLossless(t *testing.T) {
 	odd.Clients[0].Name = "a:b,5:c,\n\x00é"
 	odd.Clients[0].Scope = strings.Repeat("x", 70_000)
 	odd.Clients[1].Resources = nil
+	odd.RedirectOrigins = nil
 	odd.TimeoutMS = 1<<63 - 1
 	for name, table := range map[string]*policy.Table{"plain": hostileTable(), "odd": odd} {
 		t.Run(name, func(t *testing.T) {
@@ -38,9 +39,9 @@ func TestDecodeRejects(t *testing.T) {
 	}
 	tests := []struct{ name, text, want string }{
 		{"nothing", "", "not a policy table"},
-		{"the header alone", "tokenvault policy 1\n", "without a length"},
-		{"another version", replace("policy 1", "policy 2"), "not a policy table"},
-		{"no header", strings.TrimPrefix(good, "tokenvault policy 1\n"), "not a policy table"},
+		{"the header alone", "tokenvault policy 2\n", "without a length"},
+		{"another version", replace("policy 2", "policy 1"), "not a policy table"},
+		{"no header", strings.TrimPrefix(good, "tokenvault policy 2\n"), "not a policy table"},
 		{"text after the end", good + "0:,", "after the end"},
 		{"a newline after the end", good + "\n", "after the end"},
 		{"a space before", " " + good, "not a policy table"},
@@ -122,6 +123,16 @@ func TestCheck(t *testing.T) {
 		{"refresh_token not redacted", main(func(c *policy.Client) { c.Redact = []string{"access_token"} }), "not both redacted"},
 		{"an empty redact name", main(func(c *policy.Client) { c.Redact = append(c.Redact, "") }), "no JSON member name"},
 		{"a resource at the vault", main(func(c *policy.Client) { c.Resources[0].Origin = "https://vault.example.com" }), "vault origin"},
+		{"no redirect origins", func(t *policy.Table) { t.RedirectOrigins = nil }, ""},
+		{"a redirect origin with a path", func(t *policy.Table) { t.RedirectOrigins[0] += "/" }, "not an origin"},
+		{"a redirect origin for all", func(t *policy.Table) { t.RedirectOrigins[0] = "*" }, "not an origin"},
+		{"a redirect origin of a scheme alone", func(t *policy.Table) { t.RedirectOrigins[0] = "https:" }, "not an origin"},
+		{"a redirect origin that is a directive", func(t *policy.Table) { t.RedirectOrigins[0] += "; script-src *" }, "not an origin"},
+		{"a redirect origin twice", func(t *policy.Table) { t.RedirectOrigins = append(t.RedirectOrigins, t.RedirectOrigins[0]) }, "named before"},
+		{"a redirect origin that is the app's", func(t *policy.Table) { t.RedirectOrigins[0] = t.AppOrigin }, "named before"},
+		{"a redirect origin that is the vault's", func(t *policy.Table) { t.RedirectOrigins[0] = t.VaultOrigin }, "named before"},
+		{"a redirect origin with a resource", func(t *policy.Table) { t.RedirectOrigins[0] = "https://api.partner.example" }, "named before"},
+		{"a redirect origin with an endpoint", func(t *policy.Table) { t.RedirectOrigins[0] = "https://auth.example.com" }, "named before"},
 		{"an endpoint at the vault", main(func(c *policy.Client) { c.UserInfo.Origin = "https://vault.example.com" }), "vault origin"},
 
 		{"no token endpoint", token(policy.Endpoint{}), "no token endpoint"},

@@ -57,6 +57,8 @@ func hostileTable() *policy.Table {
 		AppOrigin:   "https://app.example.com",
 		VaultOrigin: "https://vault.example.com",
 		TimeoutMS:   30_000,
+
+		RedirectOrigins: []string{"https://storage.example.net"},
 		Clients: []policy.Client{{
 			Name:            "main",
 			ID:              "spa",

@@ -122,7 +122,7 @@ func plainlyOurs(table *policy.Table, origin, rawPath, method string) bool {
 // FuzzDecode: no text makes Decode panic; what it accepts has that one spelling.
 func FuzzDecode(f *testing.F) {
 	f.Add("")
-	f.Add("tokenvault policy 1\n")
+	f.Add("tokenvault policy 2\n")
 	f.Add(policy.Encode(&policy.Table{}))
 	f.Add(policy.Encode(hostileTable()))
 	f.Fuzz(func(t *testing.T, text string) {

@@ -17,7 +17,7 @@ import (
 // disagree with the browser.
 func TestImports(t *testing.T) {
 	t.Parallel()
-	allowed := []string{"errors", "strconv", "strings", "unicode/utf8", "tokenvault/internal/hex"}
+	allowed := []string{"errors", "slices", "strconv", "strings", "unicode/utf8", "tokenvault/internal/hex"}
 	files, err := os.ReadDir(".")
 	require.NoError(t, err)
 	for _, entry := range files {

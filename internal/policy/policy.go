@@ -41,7 +41,10 @@
 // interceptor.wasm, whose size is budgeted.
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind is what the vault does with a request.
 type Kind uint8
@@ -176,6 +179,9 @@ type Table struct {
 	VaultOrigin string
 	TimeoutMS   int64 // the longest wait for a response's head
 	Clients     []Client
+	// RedirectOrigins are those that a redirect may lead to beside [Table.Origins].
+	// Judge does not know them: what is there is nobody's, and gets no token.
+	RedirectOrigins []string
 }
 
 // Judge says what becomes of a request. The arguments come from the browser's
@@ -339,30 +345,40 @@ func under(pattern, path string) bool {
 
 // Origins returns the distinct origins for which [Table.Judge] can answer
 // anything but Bypass, in the order of the table. It is the interceptor's
-// prefilter and the list of the vault's connect-src.
+// prefilter, and with RedirectOrigins the vault's connect-src.
 func (t *Table) Origins() []string {
 	var origins []string
-	add := func(origin string) {
-		if origin == "" {
-			return
+	for _, place := range t.Places() {
+		if !slices.Contains(origins, place.Origin) {
+			origins = append(origins, place.Origin)
 		}
-		for _, o := range origins {
-			if o == origin {
-				return
-			}
+	}
+	return origins
+}
+
+// Place is an origin, and a path there as [Rule] has it.
+type Place struct{ Origin, Path string }
+
+// Places returns the distinct places that the policy names, in the order of the
+// table. Of paths that are not suspicious, [Table.Judge] answers Bypass for all
+// that none of them has.
+func (t *Table) Places() []Place {
+	var places []Place
+	add := func(place Place) {
+		if place.Origin != "" && !slices.Contains(places, place) {
+			places = append(places, place)
 		}
-		origins = append(origins, origin)
 	}
 	for i := range t.Clients {
 		c := &t.Clients[i]
 		for _, e := range c.endpoints() {
-			add(e.Origin)
+			add(Place{e.Origin, e.Path})
 		}
-		for j := range c.Resources {
-			add(c.Resources[j].Origin)
+		for _, r := range c.Resources {
+			add(Place{r.Origin, r.Path})
 		}
 	}
-	return origins
+	return places
 }
 
 func (c *Client) endpoints() [4]Endpoint {

@@ -186,6 +186,36 @@ func TestJudgeDoesNotAllocate(t *testing.T) {
 	}
 }
 
+func TestPlaces(t *testing.T) {
+	t.Parallel()
+	table := hostileTable()
+	assert.Contains(t, table.Places(), policy.Place{Origin: "https://auth.example.com", Path: "/am/oauth2/realms/root/access_token"})
+	assert.Contains(t, table.Places(), policy.Place{Origin: "https://api.example.com", Path: "/v1/*"})
+	assert.Empty(t, (&policy.Table{}).Places())
+	named := 0
+	for _, row := range hostileURLs(t) {
+		if table.Judge(row.Origin, row.Path, row.Query, row.Method).Kind != policy.Bypass {
+			assert.True(t, isPlace(table, row.Origin, row.Path), row.URL)
+			named++
+		}
+	}
+	assert.Greater(t, named, 50)
+}
+
+// isPlace reports whether a static route of the worker takes a URL there: it is
+// one of the table's places, or may be suspicious. The characters are those that
+// a suspicious path has once a browser has parsed it.
+func isPlace(table *policy.Table, origin, path string) bool {
+	maybe := strings.ContainsAny(path, "%;") || strings.Contains(path, "//")
+	for _, place := range table.Places() {
+		prefix, open := strings.CutSuffix(place.Path, "*")
+		if place.Origin == origin && (maybe || path == place.Path || open && strings.HasPrefix(path, prefix)) {
+			return true
+		}
+	}
+	return false
+}
+
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	table := hostileTable()

@@ -16,8 +16,10 @@ declare const __TOKENVAULT_CONFIG__: {
   vault: string;
   /** client: path of the vault's frame */
   frame: string;
-  /** client, interceptor: origins that the policy names */
+  /** client: origins that the policy names */
   origins: string[];
+  /** interceptor: places that the policy names, an origin and a path as in tokenvault.json each */
+  places: [origin: string, path: string][];
   /** client */
   clients: { name: string; clientId: string }[];
   /** client, interceptor: requestTimeout in milliseconds */

@@ -1,6 +1,16 @@
 // The page's part of the floor: a frame, a worker, and their introduction.
 'use strict';
 
+const nativeFetch = window.fetch;
+
+// A Blob goes to the worker by message: one that it reads out of a request is copied.
+window.fetch = (url, init) => {
+  if (!(init?.body instanceof Blob)) return nativeFetch(url, init);
+  const mark = crypto.randomUUID();
+  navigator.serviceWorker.controller.postMessage({ mark, body: init.body });
+  return nativeFetch(`${url}#${mark}`, init);
+};
+
 window.ready = (async () => {
   const { serviceWorker } = navigator;
   const { frame: origin } = window.config;

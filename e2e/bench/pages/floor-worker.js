@@ -17,6 +17,23 @@ const waiting = new Map();
 
 let lastId = 0;
 
+/** Bodies that the page posts, by the mark in the URL of their request. @type {Map<string, PromiseWithResolvers<Blob>>} */
+const uploads = new Map();
+
+/** @param {string} mark */
+function uploadOf(mark) {
+  const upload = uploads.get(mark) ?? Promise.withResolvers();
+  uploads.set(mark, upload);
+  return upload;
+}
+
+/** @param {string} mark */
+async function postedBody(mark) {
+  const body = await uploadOf(mark).promise;
+  uploads.delete(mark);
+  return body;
+}
+
 /** @param {Client} page that holds the frame */
 function link(page) {
   const known = ports.get(page.id);
@@ -82,11 +99,12 @@ function bodyOf(port, id) {
  */
 async function forward(request, clientId) {
   const port = await findPort(clientId);
-  const body = request.method === 'GET' ? null : await request.blob();
+  const [url, mark] = request.url.split('#');
+  const body = mark ? await postedBody(mark) : null;
   const id = ++lastId;
   const { type, ...head } = await new Promise((resolve) => {
     waiting.set(id, resolve);
-    port.postMessage({ type: 'fetch', id, method: request.method, url: request.url, headers: [...request.headers], body });
+    port.postMessage({ type: 'fetch', id, method: request.method, url, headers: [...request.headers], body });
   });
   if (type === 'head') return new Response(bodyOf(port, id), head);
   waiting.delete(id);
@@ -96,7 +114,10 @@ async function forward(request, clientId) {
 self.addEventListener('fetch', (event) => {
   if (event.request.url.startsWith(protectedPart)) event.respondWith(forward(event.request, event.clientId));
 });
-self.addEventListener('message', (event) => link(event.source));
+self.addEventListener('message', ({ source, data }) => {
+  if (data === 'hello') link(source);
+  else uploadOf(data.mark).resolve(data.body);
+});
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener('install', (event) => {
   self.skipWaiting();
