@@ -27,6 +27,15 @@ const cacheName = `tokenvault-wasm-${build}`;
 /** True when this script is the worker, not a part of another one. */
 const ownWorker = new URL(worker.location.href).pathname.endsWith('/interceptor.js');
 
+/** Whether the browser itself leaves alone what the policy does not name, by static routes. */
+const routed = ownWorker && 'addRoutes' in (Reflect.get(worker, 'InstallEvent')?.prototype ?? {});
+
+/**
+ * What a path may have that some server could read as another one, once a browser
+ * has parsed it. Static routes pass it on at all origins of the policy.
+ */
+const doubtful = ['%', ';', '//'];
+
 /** What a worker may send ahead of the app's reading, in chunks. */
 const windowOfChunks = 4;
 
@@ -70,18 +79,37 @@ function needProgram() {
 /** How long the program waits for a request, in milliseconds. */
 const startPatience = 300;
 
+/** Whether there have been requests for it: static routes spare most workers the start. */
+let isNeeded = !routed;
+
+function startIfNeeded() {
+  if (isNeeded) needProgram();
+}
+
 // An app's own worker wants to see what is not ours, so it is told as soon as can be.
-if (ownWorker) setTimeout(needProgram, startPatience);
-else needProgram();
+if (ownWorker) setTimeout(startIfNeeded, startPatience);
+else startIfNeeded();
 
 /**
- * Whether a request is one for the vault. Go's routes: 0 forward, 1 leave.
+ * Whether a request is one for the vault.
  * @param {string} method
  * @param {string} url
  */
 function isForVault(method, url) {
   const slash = url.indexOf('/', url.indexOf('://') + 3);
   if (!originSet.has(url.slice(0, slash))) return false;
+  const path = url.slice(slash).split(/[?#]/, 1)[0];
+  if (routed && !doubtful.some((part) => path.includes(part))) return true;
+  isNeeded = true;
+  return judge(method, url);
+}
+
+/**
+ * Asks Go. Its routes: 0 forward, 1 leave.
+ * @param {string} method
+ * @param {string} url
+ */
+function judge(method, url) {
   if (program === null) return true;
   try {
     return program.call('route', [method, url]) === 0;
@@ -401,7 +429,7 @@ class Pending {
    * @param {Response} response
    */
   #answer(url, response) {
-    setTimeout(needProgram);
+    setTimeout(startIfNeeded);
     const { mode } = this.#request;
     this.#resolve(url && (mode === 'cors' || mode === 'same-origin') ? detour(url, response) : response);
   }
@@ -414,13 +442,14 @@ class Pending {
 
   /** The vault has nothing to do with it: it goes out as it would without us. */
   async #bypass() {
+    setTimeout(startIfNeeded);
     const { method, url } = this.#request;
     const body = this.#upload;
     if (body) {
       // Not if the policy here says otherwise: a token request that goes past a
       // frame of another deployment would bring tokens into the page.
       await needProgram();
-      if (program !== null && isForVault(method, url)) {
+      if (program !== null && judge(method, url)) {
         this.refuse(503, 'version_mismatch', 'The worker and the vault frame were built from different configurations. Deploy app and vault together, then reload.');
         return;
       }
@@ -603,9 +632,6 @@ worker.addEventListener('fetch', (event) => {
 
 // ------------------------------------------------------------- the lifecycle
 
-/** What a path may have that a server could read as another one, once a browser has parsed it: Go judges those. */
-const suspicious = ['*%*', '*;*', '*//*'];
-
 /**
  * Has the browser send the requests that are not for the vault without asking,
  * or starting, this worker, where it knows how (static routes).
@@ -613,8 +639,8 @@ const suspicious = ['*%*', '*;*', '*//*'];
  */
 async function leaveTheRest(event) {
   const named = places.map(([origin, path]) => [origin, path.replace(/[^/\w*]/g, '\\$&')]);
-  const doubtful = [...originSet].flatMap((origin) => suspicious.map((path) => [origin, path]));
-  const or = [...named, ...doubtful].map(([origin, pathname]) => {
+  const inDoubt = [...originSet].flatMap((origin) => doubtful.map((part) => [origin, `*${part}*`]));
+  const or = [...named, ...inDoubt].map(([origin, pathname]) => {
     const { protocol: scheme, hostname, port } = new URL(origin);
     return { urlPattern: new URLPattern({ protocol: scheme.slice(0, -1), hostname, port, pathname }) };
   });
