@@ -8,7 +8,7 @@ FUZZTIME    ?= 10s
 
 # Everything that is in one of the two WebAssembly binaries.
 BROWSER := ./wasm/... ./interceptor/... ./proxy/... ./internal/hex/... ./internal/policy/... ./internal/protocol/... ./internal/secret/...
-# Tests that drive a browser. Each has the machine for itself.
+# Packages that drive a browser. Each has the machine for itself.
 GLUE    := ./wasm/...
 E2E     := ./e2e/...
 
@@ -47,7 +47,7 @@ wasm: ## run the WebAssembly tests: the glue, in Chromium
 .PHONY: e2e
 e2e: node_modules ## run the end-to-end tests in Chromium
 	@.ci/need chromium
-	$(GO) test -p 1 -count=1 -timeout 40m $(E2E)
+	$(GO) test -p 1 -parallel 2 -count=1 -timeout 40m $(E2E)
 
 .PHONY: bench
 bench: node_modules ## measure beside other products, some minutes (ARGS='-rounds 1 -only vault,floor,upload')

@@ -333,6 +333,7 @@ func (o sight) header(name string) string {
 }
 
 func TestResponseBodiesAreByteIdenticalToADirectFetch(t *testing.T) {
+	t.Parallel()
 	w := newTwoWays(t)
 	for name, body := range bodies {
 		for _, kind := range sampleTypes {
@@ -348,6 +349,7 @@ func TestResponseBodiesAreByteIdenticalToADirectFetch(t *testing.T) {
 }
 
 func TestTextIsReadAsADirectFetchReadsIt(t *testing.T) {
+	t.Parallel()
 	w := newTwoWays(t)
 	for _, name := range []string{"utf8", "bom", "bom16", "not-utf8", "cut", "latin1", "json", "not-json"} {
 		for _, kind := range []string{"application/json", "text/html; charset=iso-8859-1"} {
@@ -375,6 +377,7 @@ func TestTextIsReadAsADirectFetchReadsIt(t *testing.T) {
 }
 
 func TestCompressedAndChoppedBodiesAreByteIdentical(t *testing.T) {
+	t.Parallel()
 	w := newTwoWays(t)
 	for name, tc := range map[string]struct {
 		path string
@@ -393,6 +396,7 @@ func TestCompressedAndChoppedBodiesAreByteIdentical(t *testing.T) {
 }
 
 func TestBodiesOfTheProtectedAPIArriveWhole(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.open("/e2e/blank.html")
 	s.signInFrom(p, demo.MainClient)
@@ -415,6 +419,7 @@ func TestBodiesOfTheProtectedAPIArriveWhole(t *testing.T) {
 // A 206 is not among them: of a text none is passed on (SECURITY.md), and of other
 // bodies TestConditionalAndRangeRequestsAreThoseOfADirectFetch shows it.
 func TestStatusesAreThoseOfADirectFetch(t *testing.T) {
+	t.Parallel()
 	w := newTwoWays(t)
 	for _, status := range []int{200, 201, 202, 203, 204, 205, 300, 304, 400, 401, 403, 404, 409, 418, 429, 500, 502, 503, 599} {
 		for _, method := range []string{"GET", "HEAD", "POST"} {
@@ -428,6 +433,7 @@ func TestStatusesAreThoseOfADirectFetch(t *testing.T) {
 }
 
 func TestHeadersAreThoseOfADirectFetch(t *testing.T) {
+	t.Parallel()
 	w := newTwoWays(t)
 	through, direct := w.both(t, `return observe(U("/s/headers"))`)
 	require.Equal(t, "one, two, with a comma, three", direct.header("x-repeated"))
@@ -440,6 +446,7 @@ func TestHeadersAreThoseOfADirectFetch(t *testing.T) {
 }
 
 func TestConditionalAndRangeRequestsAreThoseOfADirectFetch(t *testing.T) {
+	t.Parallel()
 	w := newTwoWays(t)
 	for name, headers := range map[string]map[string]string{
 		"not modified":   {"If-None-Match": `"tag"`},
@@ -457,6 +464,7 @@ func TestConditionalAndRangeRequestsAreThoseOfADirectFetch(t *testing.T) {
 }
 
 func TestUploadsArriveAsThoseOfADirectFetch(t *testing.T) {
+	t.Parallel()
 	w := newTwoWays(t)
 	for name, body := range map[string]string{
 		"nothing":                  `undefined`,
@@ -487,6 +495,7 @@ func TestUploadsArriveAsThoseOfADirectFetch(t *testing.T) {
 }
 
 func TestRequestsOfEveryKindArriveAsThoseOfADirectFetch(t *testing.T) {
+	t.Parallel()
 	w := newTwoWays(t)
 	for name, request := range map[string]string{
 		"GET":                         `U("/s/upload")`,
@@ -525,6 +534,7 @@ func fitsOnly(text string) string {
 }
 
 func TestRedirectWithinTheListIsFollowedWithItsBody(t *testing.T) {
+	t.Parallel()
 	w := newTwoWays(t)
 	through, direct := w.both(t, `return observe(U("/s/redirect"), { method: "POST", body: "kept" })`)
 	require.NotNil(t, direct.Received)
@@ -533,6 +543,7 @@ func TestRedirectWithinTheListIsFollowedWithItsBody(t *testing.T) {
 }
 
 func TestCookiesFollowTheCredentialsMode(t *testing.T) {
+	t.Parallel()
 	w := newTwoWays(t)
 	for _, mode := range []string{"omit", "same-origin", "include"} {
 		t.Run(mode, func(t *testing.T) {
@@ -546,6 +557,7 @@ func TestCookiesFollowTheCredentialsMode(t *testing.T) {
 }
 
 func TestNetworkFailureIsATypeError(t *testing.T) {
+	t.Parallel()
 	w := newTwoWays(t)
 	for name, path := range map[string]string{
 		"connection cut before the head": "/s/drop",
@@ -566,6 +578,7 @@ func TestNetworkFailureIsATypeError(t *testing.T) {
 }
 
 func TestBodyThatBreaksOffRejectsTheRead(t *testing.T) {
+	t.Parallel()
 	w := newTwoWays(t)
 	through, direct := w.both(t, `return observe(U("/s/drop?head"))`)
 	require.Equal(t, "TypeError", direct.BodyError)
@@ -589,6 +602,7 @@ func TestBodyThatBreaksOffRejectsTheRead(t *testing.T) {
 }
 
 func TestFirstEventArrivesBeforeTheStreamEndsAndCancelReachesTheServer(t *testing.T) {
+	t.Parallel()
 	for name, read := range map[string]string{
 		"fetch": `
 			const reader = (await fetch(url)).body.getReader();

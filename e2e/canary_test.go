@@ -148,6 +148,7 @@ func heapOf(p *tab) string {
 }
 
 func TestCanaryFindsPlantedTokens(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ name, plant, place string }{
 		{"in the page's heap", `window.planted = { reply: JSON.stringify({ access_token: token }) }`, "page: heap"},
 		{"in a closure", `window.planted = ((hidden) => () => hidden.length)(token + "!")`, "page: heap"},
@@ -195,7 +196,7 @@ func TestCanaryFindsPlantedTokens(t *testing.T) {
 func (s *site) workers(p *tab) []*tab {
 	s.t.Helper()
 	var workers []*tab
-	for _, info := range targets(s.t, "service_worker", s.AppURL) {
+	for _, info := range s.targets("service_worker", s.AppURL) {
 		workers = append(workers, s.attach(p, info))
 	}
 	return workers

@@ -14,6 +14,7 @@ import (
 )
 
 func TestClientMethodsRejectWithTypedErrors(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.open("/e2e/blank.html")
 	eval[any](p, `await tokenvault.ready`)
@@ -44,7 +45,7 @@ func TestClientMethodsRejectWithTypedErrors(t *testing.T) {
 }
 
 // The frame's program is stopped in the debugger, at the first call that reaches
-// it: the frame is there, and says nothing.
+// it: the frame is there, and says nothing. It is not parallel: the deadline is short.
 func TestClientMethodsEndWhenTheFrameIsSilent(t *testing.T) {
 	s := newSite(t, configured(func(c *demo.Configuration) { c.RequestTimeout = "1500ms" }))
 	p := s.open("/e2e/blank.html")
@@ -84,6 +85,7 @@ func TestClientMethodsEndWhenTheFrameIsSilent(t *testing.T) {
 }
 
 func TestListenersAreToldUntilTheyStop(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	eval[any](p, `
@@ -102,6 +104,7 @@ func TestListenersAreToldUntilTheyStop(t *testing.T) {
 }
 
 func TestScriptThatIsLoadedTwiceIsThereOnce(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	eval[any](p, `

@@ -169,6 +169,7 @@ func (s *site) callerAt(p *tab, name string) seenCaller {
 }
 
 func TestTwoClientsSignedInAtOnceEachCallTheirAPIWithTheirToken(t *testing.T) {
+	t.Parallel()
 	s, p := bothSignedIn(t)
 	for _, name := range []string{demo.MainClient, demo.PingClient} {
 		id := s.clientAt(name).id
@@ -181,6 +182,7 @@ func TestTwoClientsSignedInAtOnceEachCallTheirAPIWithTheirToken(t *testing.T) {
 }
 
 func TestTwoClientsCallAtTheSameMoment(t *testing.T) {
+	t.Parallel()
 	s, p := bothSignedIn(t)
 	s.IDP.ExpireAccess()
 	got := eval[[]string](p, `
@@ -194,6 +196,7 @@ func TestTwoClientsCallAtTheSameMoment(t *testing.T) {
 }
 
 func TestLogoutOfOneClientLeavesTheOther(t *testing.T) {
+	t.Parallel()
 	for _, out := range []string{demo.MainClient, demo.PingClient} {
 		stays := demo.MainClient
 		if out == stays {
@@ -221,6 +224,7 @@ func TestLogoutOfOneClientLeavesTheOther(t *testing.T) {
 }
 
 func TestClientsAreNamedByNameOrClientID(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ by, client string }{
 		{demo.MainClient, demo.MainClient},
 		{demo.MainClientID, demo.MainClient},
@@ -246,6 +250,7 @@ func TestClientsAreNamedByNameOrClientID(t *testing.T) {
 }
 
 func TestUnknownClientIsAnErrorThatListsTheKnownOnes(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.open("/e2e/blank.html")
 	type failure struct{ Name, Code, Message string }
@@ -278,6 +283,7 @@ func TestUnknownClientIsAnErrorThatListsTheKnownOnes(t *testing.T) {
 }
 
 func TestTheOnlyClientNeedsNoName(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, func(o *demo.Options) {
 		o.Configure = func(c *demo.Configuration) { c.Clients = c.Clients[:1] }
 	})

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,12 +27,21 @@ import (
 // commandLimit is how long a command may take that compiles the binaries.
 const commandLimit = 2 * time.Minute
 
-// command is the program under test, compiled for it.
+// compileCommand makes the program under test, once.
+var compileCommand = sync.OnceValues(func() (file string, err error) {
+	file = filepath.Join(scratch, "tokenvault")
+	output, err := exec.Command("go", "build", "-trimpath", "-o", file, "../cmd/tokenvault").CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%w\n%s", err, output)
+	}
+	return file, err
+})
+
+// command is the program under test.
 func command(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "tokenvault")
-	output, err := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-o", binary, "../cmd/tokenvault").CombinedOutput()
-	require.NoError(t, err, string(output))
+	binary, err := compileCommand()
+	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), commandLimit)
 	t.Cleanup(cancel)
 	run := exec.CommandContext(ctx, binary, args...)
@@ -129,11 +140,12 @@ func refusesConnections(t testing.TB, origin string) {
 }
 
 func TestCommandDemoRunsUntilCtrlC(t *testing.T) {
+	t.Parallel()
 	r := launch(t, command(t, "demo", "--app-port", "0", "--vault-port", "0", "--auth-port", "0", "--api-port", "0"), "Ctrl-C stops.")
-	s := &site{t: t, Demo: &demo.Demo{
+	s := watched(t, &demo.Demo{
 		AppURL: r.printed("Open"), VaultURL: r.printed("vault"), AuthURL: r.printed("authorization server"), APIURL: r.printed("API"),
 		Account: devidp.DefaultAccount(),
-	}}
+	})
 	assert.Equal(t, s.AppURL, r.printed("app"))
 	assert.Contains(t, r.stdout.String(), "Sign in  "+s.Account.Username+" / "+s.Account.Password)
 
@@ -151,6 +163,7 @@ func TestCommandDemoRunsUntilCtrlC(t *testing.T) {
 }
 
 func TestCommandDemoNamesTheFlagOfATakenPort(t *testing.T) {
+	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close() //nolint:errcheck // the test ends
@@ -166,16 +179,23 @@ func TestCommandDemoNamesTheFlagOfATakenPort(t *testing.T) {
 	assert.Contains(t, stderr.String(), "--vault-port")
 }
 
-// freePort is a port that was free a moment ago.
+// freePort is a port that was free a moment ago, and that no other test gets.
 func freePort(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close() //nolint:errcheck // it accepted nothing
-	return fmt.Sprint(listener.Addr().(*net.TCPAddr).Port)
+	for {
+		port := fmt.Sprint(lastPort.Add(1))
+		listener, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue // another program has it
+		}
+		require.NoError(t, err)
+		require.NoError(t, listener.Close())
+		return port
+	}
 }
 
 func TestCommandBuildsAndServesAnAppAndItsVault(t *testing.T) {
+	t.Parallel()
 	appPort, vaultPort := freePort(t), freePort(t)
 	app, vault := "http://app.example.localhost:"+appPort, "http://vault.example.localhost:"+vaultPort
 	// An authorization server and an API that know this app.
@@ -210,10 +230,10 @@ func TestCommandBuildsAndServesAnAppAndItsVault(t *testing.T) {
 
 	r := launch(t, command(t, "serve", "--config", file, "--dist", dist, "--app", filepath.Join(folder, "app"),
 		"--addr", "127.0.0.1:"+vaultPort, "--app-addr", "127.0.0.1:"+appPort), "Ctrl-C stops.")
-	s := &site{t: t, Demo: &demo.Demo{
+	s := watched(t, &demo.Demo{
 		AppURL: app, VaultURL: vault, AuthURL: servers.AuthURL, APIURL: servers.APIURL,
 		IDP: servers.IDP, Account: servers.Account,
-	}}
+	})
 	p := s.open("/")
 	s.signInFrom(p, demo.MainClient)
 	got := s.callerAt(p, demo.MainClient)

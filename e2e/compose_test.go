@@ -80,6 +80,7 @@ func askWorker[T any](p *tab, question string) T {
 func asWritten(source string) string { return source }
 
 func TestExistingWorkerAndInterceptorBothDoTheirWork(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(string) string{
 		"interceptor first": asWritten,
 		"interceptor last, after handlers that take only what is theirs": func(source string) string {
@@ -93,7 +94,7 @@ func TestExistingWorkerAndInterceptorBothDoTheirWork(t *testing.T) {
 			p := w.open("/e2e/blank.html")
 			eval[any](p, `await tokenvault.ready`)
 			assert.Equal(t, w.AppURL+"/pwa-worker.js", eval[string](p, `return navigator.serviceWorker.controller?.scriptURL`), "the first load is controlled")
-			assert.Len(t, targets(t, "service_worker", w.AppURL), 1, "there is one worker, not two")
+			assert.Len(t, w.targets("service_worker", w.AppURL), 1, "there is one worker, not two")
 
 			w.signInFrom(p, demo.MainClient)
 			got := w.callerAt(p, demo.MainClient)
@@ -120,6 +121,7 @@ func TestExistingWorkerAndInterceptorBothDoTheirWork(t *testing.T) {
 }
 
 func TestExistingWorkerDecidesWhenANewVersionTakesOver(t *testing.T) {
+	t.Parallel()
 	w := newExistingWorker(t, asWritten)
 	p := w.open("/e2e/blank.html")
 	w.signInFrom(p, demo.MainClient)
@@ -145,6 +147,7 @@ func TestExistingWorkerDecidesWhenANewVersionTakesOver(t *testing.T) {
 }
 
 func TestExistingWorkerControlsThePageAgainAfterAHardReload(t *testing.T) {
+	t.Parallel()
 	w := newExistingWorker(t, asWritten)
 	p := w.open("/e2e/blank.html")
 	w.signInFrom(p, demo.MainClient)
@@ -157,6 +160,7 @@ func TestExistingWorkerControlsThePageAgainAfterAHardReload(t *testing.T) {
 }
 
 func TestAnAppMovesFromItsOwnWorkerToOneWithTheInterceptor(t *testing.T) {
+	t.Parallel()
 	w, p := newWorkerBeforeTheVault(t)
 	p.visit(w.AppURL + "/e2e/plain.html")
 	require.Equal(t, "before", askWorker[string](p, "version"))

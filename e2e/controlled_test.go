@@ -37,6 +37,7 @@ func servedByWorker(p *tab, url string) bool {
 }
 
 func TestUnprotectedRequestsAreLeftToTheBrowser(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	s.mustServe(p)
@@ -54,6 +55,7 @@ func TestUnprotectedRequestsAreLeftToTheBrowser(t *testing.T) {
 // What is not for the vault does not even wake the worker (static routes); what a
 // server may read as one of ours does, and gets the vault's error.
 func TestUnprotectedRequestsDoNotWakeTheWorker(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	s.mustServe(p)
@@ -66,7 +68,7 @@ func TestUnprotectedRequestsDoNotWakeTheWorker(t *testing.T) {
 	} {
 		assert.Equal(t, 200, status(url), url)
 	}
-	assert.Empty(t, targets(t, "service_worker", s.AppURL))
+	assert.Empty(t, s.targets("service_worker", s.AppURL))
 	for path, want := range map[string]int{"/v1/json": 200, "/public/..%2fv1/json": 403, "//v1/json": 403, "/v1;a/json": 403} {
 		assert.Equal(t, want, status(s.APIURL+path), path)
 		s.stopWorker(p) // it runs
@@ -76,6 +78,7 @@ func TestUnprotectedRequestsDoNotWakeTheWorker(t *testing.T) {
 // The vault keeps out of the browser's cache, which the app shares, and Chromium then
 // asks for leave (CORS) each time; unless the server lets nothing be stored anyway.
 func TestLeaveIsAskedOnceWhereNothingMayBeStored(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	preflights := func(path string) (count int) {
@@ -94,6 +97,7 @@ func TestLeaveIsAskedOnceWhereNothingMayBeStored(t *testing.T) {
 }
 
 func TestXMLHttpRequestGetsAToken(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	got := eval[reply](p, `
@@ -108,6 +112,7 @@ func TestXMLHttpRequestGetsAToken(t *testing.T) {
 // Chromium does not show synchronous requests to the worker, although the Fetch
 // standard has it so. The control makes one that the client does not see.
 func TestSynchronousRequestIsRefusedForItWouldGoPastTheVault(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	s.mustServe(p)
@@ -139,6 +144,7 @@ func TestSynchronousRequestIsRefusedForItWouldGoPastTheVault(t *testing.T) {
 }
 
 func TestChildFrameAndWorkerUseThePagesVault(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	want := reply{Status: 200, Token: hash(s.token(devidp.AccessToken))}
@@ -164,6 +170,7 @@ func TestChildFrameAndWorkerUseThePagesVault(t *testing.T) {
 }
 
 func TestPageInASubfolderIsServedLikeAnyOther(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.signInWithOIDC()
 	p := s.open("/e2e/deep/er/?q=1#fragment")

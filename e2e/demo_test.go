@@ -62,13 +62,14 @@ func (s *site) saysHash(p *tab) {
 func (s *site) frames(p *tab) []*tab {
 	s.t.Helper()
 	var frames []*tab
-	for _, info := range targets(s.t, "iframe", s.VaultURL) {
+	for _, info := range s.targets("iframe", s.VaultURL) {
 		frames = append(frames, s.attach(p, info, chromedp.WithDetachOnCancel()))
 	}
 	return frames
 }
 
 func TestDemoShowsSideBySideWhatTheAppAndTheAPIReceived(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.openDemo()
 	assert.Equal(t, "Signed out", p.text("#session-state"))
@@ -108,6 +109,7 @@ func TestDemoShowsSideBySideWhatTheAppAndTheAPIReceived(t *testing.T) {
 }
 
 func TestDemoHasNoViolationAndNoErrorInNormalUse(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.openDemo()
 	s.signInOnDemo(p)
@@ -128,6 +130,7 @@ func TestDemoHasNoViolationAndNoErrorInNormalUse(t *testing.T) {
 }
 
 func TestDemoListenerSeesAViolation(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.openDemo()
 	eval[any](p, `document.body.append(Object.assign(document.createElement("script"), { textContent: "1" }))`)
@@ -168,6 +171,7 @@ var demoAttacks = []struct{ id, tone, says string }{
 }
 
 func TestDemoEachAttackGetsItsHonestVerdict(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.openDemo()
 	s.signInOnDemo(p)
@@ -185,6 +189,7 @@ func TestDemoEachAttackGetsItsHonestVerdict(t *testing.T) {
 }
 
 func TestDemoRunsAllAttacksAtOnce(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.openDemo()
 	s.signInOnDemo(p)
@@ -196,6 +201,7 @@ func TestDemoRunsAllAttacksAtOnce(t *testing.T) {
 }
 
 func TestDemoSaysThatASignedOutUserHasNothingToSteal(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.openDemo()
 	for _, id := range []string{"storage", "echo", "act"} {
@@ -206,6 +212,7 @@ func TestDemoSaysThatASignedOutUserHasNothingToSteal(t *testing.T) {
 }
 
 func TestDemoJudgeSeesALeakWhereThereIsOne(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, func(o *demo.Options) { o.InsecureAppCORS = true })
 	p := s.openDemo()
 	s.signInOnDemo(p)
@@ -216,6 +223,7 @@ func TestDemoJudgeSeesALeakWhereThereIsOne(t *testing.T) {
 }
 
 func TestDemoJudgeDoesNotPraiseAVaultThatServesNobody(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.openDemo()
 	s.signInOnDemo(p)
@@ -226,6 +234,7 @@ func TestDemoJudgeDoesNotPraiseAVaultThatServesNobody(t *testing.T) {
 }
 
 func TestDemoSaysWhatToDoWithoutAVault(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	require.NoError(t, s.StopVault())
 	p := s.open("/")
@@ -278,6 +287,7 @@ func (p *tab) tabTo(id string) {
 }
 
 func TestDemoWorksByKeyboardOnly(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.openDemo()
 	press := func(id string) {
@@ -307,6 +317,7 @@ func TestDemoWorksByKeyboardOnly(t *testing.T) {
 }
 
 func TestDemoDoesNotScrollSideways(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.openDemo()
 	check := func(when string) {
@@ -394,6 +405,7 @@ const contrasts = `
 	return poor;`
 
 func TestDemoFollowsTheDarkModeAndStaysReadable(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.openDemo()
 	s.signInOnDemo(p)
@@ -420,6 +432,7 @@ var namedRoles = map[string]bool{
 }
 
 func TestDemoHasAccessibleNames(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.openDemo()
 	s.signInOnDemo(p)

@@ -35,6 +35,7 @@ func (s *site) facade(clientID string) *tab {
 }
 
 func TestFacadeStoreHasTheShapesThatAPingAppExpects(t *testing.T) {
+	t.Parallel()
 	for _, client := range []string{demo.MainClient, demo.PingClient} {
 		t.Run(client, func(t *testing.T) {
 			s := newSite(t)
@@ -69,6 +70,7 @@ func TestFacadeStoreHasTheShapesThatAPingAppExpects(t *testing.T) {
 }
 
 func TestFacadeStoreSetChangesNothing(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.facade(demo.MainClientID)
 	eval[any](p, `await store.set("demo-app", { accessToken: "planted", refreshToken: "planted" })`)
@@ -82,6 +84,7 @@ func TestFacadeStoreSetChangesNothing(t *testing.T) {
 }
 
 func TestFacadeStoreTakesAClientIDForEachCall(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.facade(demo.MainClientID)
 	s.signInFrom(p, demo.PingClient)
@@ -94,6 +97,7 @@ func TestFacadeStoreTakesAClientIDForEachCall(t *testing.T) {
 }
 
 func TestFacadeStoreTellsTheExpiryOfTokensThatCannotBeRenewed(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.facade(demo.MainClientID)
 	s.IDP.SetFaults(devidp.Fault{Endpoint: devidp.EndpointCode, Kind: devidp.FaultOmitRefresh})
@@ -109,6 +113,7 @@ func TestFacadeStoreTellsTheExpiryOfTokensThatCannotBeRenewed(t *testing.T) {
 }
 
 func TestFacadeRefusesAnotherVault(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.open("/e2e/facade.html")
 	p.until(`window.loaded === true`)
@@ -133,6 +138,7 @@ func TestFacadeRefusesAnotherVault(t *testing.T) {
 }
 
 func TestFacadePutsTheFrameWhereItIsTold(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.open("/e2e/facade.html")
 	p.until(`window.loaded === true`)
@@ -159,6 +165,7 @@ func TestFacadePutsTheFrameWhereItIsTold(t *testing.T) {
 // the facade says where the frame belongs. A frame that is loaded anew would end
 // it, as TestRemovedFrameEndsItsRequestsAndIsPutBack shows.
 func TestFacadeMovesAFrameThatRuns(t *testing.T) {
+	t.Parallel()
 	const keep = ""
 	const without = `for (const { prototype } of [Node, Element, Document, DocumentFragment]) delete prototype.moveBefore;`
 	for _, tc := range []struct{ name, page, prepare, parent string }{
@@ -208,6 +215,7 @@ func TestFacadeMovesAFrameThatRuns(t *testing.T) {
 }
 
 func TestModuleAndClassicScriptAreTheSameVault(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	classic := s.open("/e2e/blank.html")
 	s.signInFrom(classic, demo.MainClient)
@@ -231,6 +239,7 @@ func TestModuleAndClassicScriptAreTheSameVault(t *testing.T) {
 }
 
 func TestModuleBesideTheClassicScriptInOnePageIsTheSameVault(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.open("/e2e/blank.html")
 	s.signInFrom(p, demo.MainClient)
@@ -248,6 +257,7 @@ func TestModuleBesideTheClassicScriptInOnePageIsTheSameVault(t *testing.T) {
 }
 
 func TestModuleLoadsOnAServerAndSaysThatItNeedsABrowser(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	node, err := exec.LookPath("node")
 	require.NoError(t, err, "install Node.js")

@@ -16,10 +16,11 @@ import (
 	"tokenvault/internal/devidp"
 )
 
-// mostUnread is what the vault may hold of a body that the app does not read: up to
-// seven chunks of 2 MB in the worker or on the way to it, one in the frame, and one in
-// the pipe behind each. 10 to 18 MB were seen.
-const mostUnread = 20 << 20
+// mostUnread is less than what may come in of a body that the app does not read. The
+// vault holds six chunks of 2 MB at most: four in the worker or on the way to it, one
+// that the worker passes on, one in the frame. The pipe behind the frame holds another
+// 2 MB. 3 to 15 MB were seen.
+const mostUnread = 16_000_000
 
 // quiet is how long a server must not have been able to send for its stream to count
 // as stalled. That nothing happens is the one thing that only time can show.
@@ -81,16 +82,17 @@ func queuedAt(t testing.TB, client string) (bytes int64) {
 // reads nothing. A response that says no-store is read no faster than the page reads it,
 // so that those rows show what the vault holds. Of others Chromium itself reads 57 MB
 // ahead, for the HTTP cache's sake, in each place where a response comes in: directly in
-// the page, through the vault in the frame and once more in the page.
+// the page, through the vault in the frame and once more in the page. It is not parallel:
+// a machine that is busy looks like a stream that stalls.
 func TestUnreadBodyDoesNotComeIn(t *testing.T) {
 	w := newFaithful(t)
 	const size = 200 << 20
 	for _, tc := range []struct {
-		query  string
-		places int64 // how many times the vault may take what is taken directly
+		query string
+		ahead int64 // how many times what is taken directly the browser may read on top
 	}{
-		{"type=binary&no-store", 1},
-		{"type=text&no-store", 1},
+		{"type=binary&no-store", 0},
+		{"type=text&no-store", 0},
 		{"type=binary", 2},
 		{"type=text", 2},
 	} {
@@ -112,7 +114,7 @@ func TestUnreadBodyDoesNotComeIn(t *testing.T) {
 					}`)
 				assert.Equal(t, size, got, name)
 			}
-			assert.Less(t, took["through the vault"], tc.places*took["directly"]+mostUnread)
+			assert.Less(t, took["through the vault"], tc.ahead*took["directly"]+mostUnread)
 		})
 	}
 	t.Run("cancelled", func(t *testing.T) {
@@ -141,6 +143,7 @@ func (w *twoWays) awaitEnd(t testing.TB, name, path string) {
 // TestRequestThatNobodyWantsEndsUpstream has the app lose interest in each way there
 // is, after the head of a response whose body does not end.
 func TestRequestThatNobodyWantsEndsUpstream(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for _, tc := range []struct{ name, begin, leave string }{
 		{"cancel of the body", `window.body = (await fetch(url)).body; `, `await body.cancel()`},
@@ -242,6 +245,7 @@ func requestWith(body string) struct{ begin, abort string } {
 // TestAbortBeforeTheHeadRejectsAtOnceAndEndsUpstream aborts while the API has not
 // answered yet.
 func TestAbortBeforeTheHeadRejectsAtOnceAndEndsUpstream(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	const path = "/public/json"
 	for name, tc := range map[string]struct{ begin, abort string }{

@@ -12,6 +12,7 @@ import (
 )
 
 func TestServerThatGoesAndComesBackIsSeenAsDirectly(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	const script = `return observe(api + "/public/text")`
 	before, _ := evalBoth[sight](t, w, script)
@@ -50,6 +51,7 @@ func TestServerThatGoesAndComesBackIsSeenAsDirectly(t *testing.T) {
 // has read what came before, which is the last moment to read it: Chromium drops what
 // was not read when the cut is noticed, of a direct response too.
 func TestBodyThatBreaksOffGivesWhatCameAndThenFails(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for name, script := range map[string]string{
 		"binary": `return drain(await fetch(steps + "?count=3&as=binary&cut"), 1000)`,
@@ -89,7 +91,8 @@ func TestBodyThatBreaksOffGivesWhatCameAndThenFails(t *testing.T) {
 	}
 }
 
-// The deadline is for the head of a response. After it a body may take its time.
+// The deadline is for the head of a response. After it a body may take its time. It is
+// not parallel: the deadline is short.
 func TestDeadlineIsForTheHeadAlone(t *testing.T) {
 	w := newFaithful(t, func(c *demo.Configuration) { c.RequestTimeout = "1s" })
 	events := alike[int](t, w, `

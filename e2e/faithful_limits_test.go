@@ -13,6 +13,7 @@ import (
 // direct request. A row whose first two agree is a difference that is gone: it belongs
 // among the others then.
 func TestWhatAnyServiceWorkerChanges(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	plain := newExistingWorker(t, asWritten)
 	passing := plain.open("/e2e/blank.html")

@@ -36,6 +36,7 @@ func (s *site) mocked(p *tab, url, init string) string {
 }
 
 func TestMSWMocksWhatIsNotListedWhenTheInterceptorComesFirst(t *testing.T) {
+	t.Parallel()
 	s := newMSW(t, "importScripts('/interceptor.js');\nimportScripts('/mockServiceWorker.js');\n")
 	p := s.open("/e2e/msw.html")
 	s.signInFrom(p, demo.MainClient)
@@ -64,7 +65,7 @@ func TestMSWMocksWhatIsNotListedWhenTheInterceptorComesFirst(t *testing.T) {
 	}
 	check()
 	assert.Equal(t, s.AppURL+"/msw-worker.js", eval[string](p, `return navigator.serviceWorker.controller?.scriptURL`))
-	assert.Len(t, targets(t, "service_worker", s.AppURL), 1)
+	assert.Len(t, s.targets("service_worker", s.AppURL), 1)
 
 	t.Run("in the page loaded anew", func(t *testing.T) {
 		for range 3 { // MSW unregisters the worker when its last page goes
@@ -91,6 +92,7 @@ func TestMSWMocksWhatIsNotListedWhenTheInterceptorComesFirst(t *testing.T) {
 // The control, and the reason for the order: MSW answers every request of a page with
 // mocks, and sends those without a handler to the network itself.
 func TestMSWThatComesFirstTakesRequestsFromTheVault(t *testing.T) {
+	t.Parallel()
 	s := newMSW(t, "importScripts('/mockServiceWorker.js');\nimportScripts('/interceptor.js');\n")
 	p := s.open("/e2e/msw.html")
 	s.signInFrom(p, demo.MainClient)

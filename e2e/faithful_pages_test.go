@@ -10,6 +10,7 @@ import (
 )
 
 func TestXMLHttpRequestActsAsADirectOne(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	const run = `
 		const run = ({ method = "GET", url, type = "", headers = {}, body, before = () => {}, until = "loadend", timeout = 0, credentials = false, mime }) =>
@@ -90,6 +91,7 @@ func TestXMLHttpRequestActsAsADirectOne(t *testing.T) {
 }
 
 func TestWorkersAndFramesFetchAsThePageDoes(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for name, fetcher := range map[string]string{
 		"a dedicated worker": `
@@ -140,6 +142,7 @@ func TestWorkersAndFramesFetchAsThePageDoes(t *testing.T) {
 }
 
 func TestElementsLoadWhatTheyLoadDirectly(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	const add = `
 		const add = (name, properties, parent = document.head) => new Promise((resolve) => {
@@ -241,6 +244,7 @@ func TestElementsLoadWhatTheyLoadDirectly(t *testing.T) {
 // TestBeaconsArrive has requests that may outlive their page, with the page alive and
 // with it left.
 func TestBeaconsArrive(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for name, script := range map[string]string{
 		"sendBeacon":                 `return navigator.sendBeacon(api + "/public/upload?MARK", "x=1")`,

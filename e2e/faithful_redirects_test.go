@@ -19,6 +19,7 @@ import (
 
 // The direct requests go past the browser's cache, which keeps 301 and 308.
 func TestRedirectsAreFollowedAsByADirectFetch(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for name, request := range map[string]string{
@@ -59,6 +60,7 @@ func TestRedirectsAreFollowedAsByADirectFetch(t *testing.T) {
 }
 
 func TestRedirectedURLIsThatOfADirectFetch(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for name, to := range map[string]string{
 		"a path":                    `"/public/text"`,
@@ -109,6 +111,7 @@ func TestRedirectedURLIsThatOfADirectFetch(t *testing.T) {
 // browser has followed by then, without a token. What a POST has done there is not done
 // again. What is not listed at an origin with a listed path is reached without a token.
 func TestRedirectTakesTheTokenOfItsTarget(t *testing.T) {
+	t.Parallel()
 	landing := newLanding(t, "listed")
 	w := newFaithful(t, func(c *demo.Configuration) {
 		c.Clients[1].Resources = append(c.Clients[1].Resources, demo.Resource{URL: landing.origin + "/target"})
@@ -163,6 +166,7 @@ func TestRedirectTakesTheTokenOfItsTarget(t *testing.T) {
 // can the page be sent there in the vault's place: the browser does not tell the vault
 // where a redirect leads that it does not follow.
 func TestRedirectToAnOriginThatTheConfigurationDoesNotNameFails(t *testing.T) {
+	t.Parallel()
 	landing := newLanding(t, "elsewhere")
 	w := newFaithful(t)
 	for _, status := range []int{301, 302, 303, 307, 308} {

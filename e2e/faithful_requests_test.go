@@ -13,6 +13,7 @@ import (
 )
 
 func TestEveryMethodArrivesAsThatOfADirectFetch(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for _, method := range everyMethod {
 		for name, body := range map[string]string{"without a body": `undefined`, "with a body": `new Blob(["Grüße"], { type: "text/x-test" })`} {
@@ -35,6 +36,7 @@ func TestEveryMethodArrivesAsThatOfADirectFetch(t *testing.T) {
 // request fails. Through the vault it goes: its bytes have to arrive as the same ones
 // in a buffer would.
 func TestStreamedUploadArrivesAsItsBytes(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	const parts = `
 		const parts = [[0, 255, 13, 10], [], [128], new Array(70000).fill(7)].map((part) => new Uint8Array(part));
@@ -67,6 +69,7 @@ func TestStreamedUploadArrivesAsItsBytes(t *testing.T) {
 }
 
 func TestBodiesOfEverySizeAreThoseOfADirectFetch(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for _, kind := range []string{"binary", "text"} {
 		for _, sizes := range []string{"", "0", "1", "0,0,0", "1,0,1", "65536,0,65536,1", "1,2,3,4,5,6,7,8,9"} {
@@ -90,6 +93,7 @@ func TestBodiesOfEverySizeAreThoseOfADirectFetch(t *testing.T) {
 }
 
 func TestLargeUploadArrivesAsThatOfADirectFetch(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	got := alike[map[string]any](t, w, `
 		const part = new Uint8Array(1 << 20).map((_, i) => i * 31);
@@ -101,6 +105,7 @@ func TestLargeUploadArrivesAsThatOfADirectFetch(t *testing.T) {
 // The vault never uses the browser's cache, and sends no referrer (DECISIONS.md): what
 // the app sees is the same.
 func TestRequestOptionsActAsInADirectFetch(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	rows := map[string]string{
 		"priority high":               `{ priority: "high" }`,
@@ -147,6 +152,7 @@ func TestRequestOptionsActAsInADirectFetch(t *testing.T) {
 }
 
 func TestConditionalRequestOfTheAppIsAnsweredWith304(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for name, headers := range map[string]string{
 		"the tag":                `{ "If-None-Match": first.headers.get("etag") }`,
@@ -180,6 +186,7 @@ func TestConditionalRequestOfTheAppIsAnsweredWith304(t *testing.T) {
 // looks up. The direct request goes past the browser's cache, which makes up answers
 // to ranges of its own.
 func TestRangeIsThatOfADirectFetchAndOfATextTheWhole(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for _, asked := range []string{"bytes=0-0", "bytes=10-19", "bytes=100000-", "bytes=-5", "bytes=0-", "bytes=200000-", "bytes=0-1,5-6", "lines=1-2"} {
 		t.Run("binary, "+asked, func(t *testing.T) {

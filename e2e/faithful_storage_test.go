@@ -48,6 +48,7 @@ func (l *landing) serveTheAPI(t *testing.T, w *twoWays) {
 // tokenvault.json names under redirectOrigins: it ends as without a vault, and there is
 // no token in what arrives. That each request had one at the API is the control.
 func TestRedirectToANamedOriginIsThatOfADirectFetch(t *testing.T) {
+	t.Parallel()
 	storage, w := newStorage(t)
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for name, request := range map[string]string{
@@ -94,6 +95,7 @@ func TestRedirectToANamedOriginIsThatOfADirectFetch(t *testing.T) {
 
 // TestBodiesOfANamedOriginAreThoseOfADirectFetch has what storage hosts are for: files.
 func TestBodiesOfANamedOriginAreThoseOfADirectFetch(t *testing.T) {
+	t.Parallel()
 	storage, w := newStorage(t)
 	storage.serveTheAPI(t, w)
 	at := func(path, part string) string {
@@ -132,6 +134,7 @@ func TestBodiesOfANamedOriginAreThoseOfADirectFetch(t *testing.T) {
 // TestElementsFollowARedirectToANamedOrigin has elements load what is there, with CORS
 // and without.
 func TestElementsFollowARedirectToANamedOrigin(t *testing.T) {
+	t.Parallel()
 	storage, w := newStorage(t)
 	storage.serveTheAPI(t, w)
 	const names = `
@@ -193,6 +196,7 @@ func TestElementsFollowARedirectToANamedOrigin(t *testing.T) {
 // TestNamedOriginIsForRedirectsAlone has the app ask for such an origin itself: the vault
 // has nothing to do with it.
 func TestNamedOriginIsForRedirectsAlone(t *testing.T) {
+	t.Parallel()
 	storage, w := newStorage(t)
 	origins := map[*tab]string{w.through: w.AppURL, w.direct: strings.TrimSuffix(w.sample.page, "/plain.html")}
 	for name, request := range map[string]string{
@@ -217,6 +221,7 @@ func TestNamedOriginIsForRedirectsAlone(t *testing.T) {
 // TestNamedOriginIsNotTrusted has the storage host give out a token that it was told of,
 // and say that the token it never got is invalid.
 func TestNamedOriginIsNotTrusted(t *testing.T) {
+	t.Parallel()
 	storage, w := newStorage(t)
 	storage.routes.HandleFunc("/echo", func(rw http.ResponseWriter, r *http.Request) {
 		token := w.token(devidp.AccessToken)
@@ -252,6 +257,7 @@ func TestNamedOriginIsNotTrusted(t *testing.T) {
 // page cannot tell a redirect that the vault's policy refuses from a network failure; the
 // developer can. Other failures come between them, and are not explained.
 func TestRefusedRedirectIsExplainedOnTheConsole(t *testing.T) {
+	t.Parallel()
 	const secret = "presigned-0123456789"
 	elsewhere, listed := newLanding(t, "elsewhere"), newLanding(t, "listed")
 	storage, w := newStorage(t, func(c *demo.Configuration) {
@@ -312,6 +318,7 @@ func TestRefusedRedirectIsExplainedOnTheConsole(t *testing.T) {
 // TestRequestThatThePolicyRefusesIsNoRefusedRedirect has a vault whose headers lack an
 // origin of its configuration, as after half a deployment: the browser says so itself.
 func TestRequestThatThePolicyRefusesIsNoRefusedRedirect(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, func(o *demo.Options) {
 		o.VaultOptions = append(o.VaultOptions, static.InsecureOverrideHeader("Content-Security-Policy",
 			"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self' http://auth.example.localhost:*"))

@@ -53,6 +53,7 @@ const stepping = `
 	};`
 
 func TestEachPartOfAStreamArrivesAsItIsSent(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for name, script := range map[string]string{
 		"server-sent events, by fetch": `return lines("\n\n")(await fetch(steps + "?count=5"))`,
@@ -124,6 +125,7 @@ func stepByXHR(as string) string {
 
 // What it does when a stream ends is in TestWhatAnyServiceWorkerChanges.
 func TestEventSourceActsAsADirectOne(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	const listen = stepping + `
 		const seen = [];
@@ -166,6 +168,7 @@ func TestEventSourceActsAsADirectOne(t *testing.T) {
 // TestTokensNeverLeaveAStream has the API echo the token into a stream, cut at every
 // place in turn, several times over, and between parts that the app waits for.
 func TestTokensNeverLeaveAStream(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	token := w.token(devidp.AccessToken)
 	const batch = 100
@@ -189,6 +192,7 @@ func TestTokensNeverLeaveAStream(t *testing.T) {
 // TestLengthOfAScrubbedBodyIsTrue holds for each kind of echo: a Content-Length, where
 // there is one, is the number of bytes that come.
 func TestLengthOfAScrubbedBodyIsTrue(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for _, as := range []string{"json", "escaped", "percent", "html", "text", "header", "binary"} {
 		t.Run(as, func(t *testing.T) {

@@ -49,6 +49,7 @@ func uploaded() string {
 }
 
 func TestBlobArrivesWhereTheWorkerWasStopped(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	for way := range uploadingBy {
@@ -61,6 +62,7 @@ func TestBlobArrivesWhereTheWorkerWasStopped(t *testing.T) {
 }
 
 func TestUploadsOfTheFirstScriptWaitForTheVault(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	other := s.open(s.early() + "&" + url.Values{"upload": {s.APIURL + "/v1/upload"}}.Encode())
@@ -80,6 +82,7 @@ func TestUploadsOfTheFirstScriptWaitForTheVault(t *testing.T) {
 
 // What the page posts to the worker can be lost: with the worker that it was posted to.
 func TestBlobArrivesWhereItsMessageIsLost(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	eval[any](p, `
@@ -101,6 +104,7 @@ func TestBlobArrivesWhereItsMessageIsLost(t *testing.T) {
 // A worker that is stopped has sent the upload to the API already; the next one, which
 // Chromium gives the request to, gets no message.
 func TestBlobArrivesOnceMoreWhereTheWorkerIsStoppedUnderIt(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	const path = "/v1/upload"
@@ -124,6 +128,7 @@ func TestBlobArrivesOnceMoreWhereTheWorkerIsStoppedUnderIt(t *testing.T) {
 // The worker sends what was posted under a request's mark, whichever is there first,
 // and the request's own body where nothing is. The marks here are the test's.
 func TestWorkerSendsTheBlobThatWasPostedForARequest(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	script := func(steps string) string {
@@ -156,6 +161,7 @@ func TestWorkerSendsTheBlobThatWasPostedForARequest(t *testing.T) {
 // without a Blob, to a URL that is not on the list. The worker leaves it to the network;
 // one that has just been started does not know the list, and sends it on.
 func TestRequestWithABodyThatIsNotListedGoesOutAsItIs(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	const options = `{ method: "PUT", headers: { "Content-Type": "a/b" }, referrer: "/somewhere", referrerPolicy: "unsafe-url", body: `
@@ -194,6 +200,7 @@ func TestRequestWithABodyThatIsNotListedGoesOutAsItIs(t *testing.T) {
 // A user's file is read when it is sent. One that has changed since it was chosen is
 // not sent.
 func TestFileThatHasChangedIsANetworkFailure(t *testing.T) {
+	t.Parallel()
 	w := newFaithful(t)
 	for way, send := range uploadingBy {
 		t.Run(way, func(t *testing.T) {

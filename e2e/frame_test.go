@@ -14,6 +14,7 @@ import (
 const vaultFrame = `document.querySelector("iframe[title='Token Vault']")`
 
 func TestRemovedFrameEndsItsRequestsAndIsPutBack(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct{ name, script string }{
 		{"removed", vaultFrame + `.remove()`},
 		{"loaded anew by moving it", `const frame = ` + vaultFrame + `; document.body.append(frame)`},
@@ -40,6 +41,7 @@ func TestRemovedFrameEndsItsRequestsAndIsPutBack(t *testing.T) {
 // A request that waits for a token has had no effect yet: it goes to the frame that
 // is put back.
 func TestRequestThatWasNotSentGoesToTheNextFrame(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, func(o *demo.Options) { o.AccessTTL = 3 * time.Second })
 	p := s.signInWithOIDC()
 	untilExpired(p)
@@ -59,6 +61,7 @@ func TestRequestThatWasNotSentGoesToTheNextFrame(t *testing.T) {
 }
 
 func TestRemovedFrameEndsItsCalls(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	until := make(chan struct{})
@@ -77,6 +80,7 @@ func TestRemovedFrameEndsItsCalls(t *testing.T) {
 // A request of another frame of the app goes through a page's vault frame; the
 // page is closed under it.
 func TestClosedPageEndsTheRequestsThatWentThroughItsFrame(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	first := s.signInWithOIDC()
 	p := s.open("/e2e/plain.html")

@@ -54,6 +54,7 @@ func (s *site) loot(p *tab) string {
 // TestNoMessageToTheAppHasAToken records, in a page and a worker that are the
 // attacker's, every message of a whole session: sign-in, echoes, renewal, sign-out.
 func TestNoMessageToTheAppHasAToken(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t, withRecordingWorker(t))
 	recorder, err := os.ReadFile("pages/hostile-recorder.js")
 	require.NoError(t, err)
@@ -103,6 +104,7 @@ func TestNoMessageToTheAppHasAToken(t *testing.T) {
 // TestHostileWorkerGainsNothing replaces the worker of a page that is signed in by the
 // attacker's, which asks the vault in its own words and keeps what it gets.
 func TestHostileWorkerGainsNothing(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t, func(o *demo.Options) {
 		o.Mounts["/thief.js"] = noPolicy(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/javascript")
@@ -179,6 +181,7 @@ const thief = `
 // vault: the worker is unregistered, and windows that it never controlled make the
 // request. The control is an authorization server that admits the app's origin.
 func TestDirectTokenCallIsRefused(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name     string
 		insecure bool

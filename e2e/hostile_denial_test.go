@@ -14,6 +14,7 @@ import (
 // while another client of the same page works. The control is that the other, whose
 // session is gone, is told so.
 func TestFloodOfCallsHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	type result struct {
@@ -45,6 +46,7 @@ func TestFloodOfCallsHoldsNobodyUp(t *testing.T) {
 // TestSignOutUnderFloodRevokesOnce signs out many times at once amid requests. Each
 // request ends with an answer of the API or a clear error; nothing is revoked twice.
 func TestSignOutUnderFloodRevokesOnce(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	type result struct{ Statuses []int }
@@ -69,6 +71,7 @@ func TestSignOutUnderFloodRevokesOnce(t *testing.T) {
 // and navigates it, while requests are under way. Each ends, in an answer or an error
 // that says why; none hangs, and none goes out without its token.
 func TestFrameThatIsRemovedTimeAndAgainGivesClearErrors(t *testing.T) {
+	t.Parallel()
 	for name, act := range map[string]string{
 		"removed":          `frameElement()?.remove()`,
 		"loaded again":     `frameElement().src = frameElement().src`,

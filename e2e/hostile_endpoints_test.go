@@ -15,6 +15,7 @@ import (
 // endpoint in them. They are resources, or nothing, like any other URL: the body
 // arrives as it was sent, and no token is put into it. The control is the endpoint.
 func TestURLsThatContainAnEndpointAreNoEndpoint(t *testing.T) {
+	t.Parallel()
 	evil := newWitness(t)
 	s := newHostileSite(t, func(o *demo.Options) {
 		o.Configure = func(c *demo.Configuration) {
@@ -67,6 +68,7 @@ func TestURLsThatContainAnEndpointAreNoEndpoint(t *testing.T) {
 // TestTokenEndpointTakesTwoRequestsOnly changes one thing in a token request that is
 // answered with tokens, REDACTED: the control. The server does not see the others.
 func TestTokenEndpointTakesTwoRequestsOnly(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	const (

@@ -16,7 +16,7 @@ import (
 // frameOf attaches to the vault's frame, if it has a process of its own.
 func (s *site) frameOf(p *tab) (*tab, bool) {
 	s.t.Helper()
-	frames := targets(s.t, "iframe", s.VaultURL)
+	frames := s.targets("iframe", s.VaultURL)
 	if len(frames) == 0 {
 		return nil, false
 	}
@@ -43,6 +43,7 @@ func sharedCluster(o *demo.Options) {
 // its origin that no handler has made: Chromium keeps for a whole page what the first
 // document of an origin said about Origin-Agent-Cluster.
 func TestAnswersOfTheServerItselfDoNotMoveTheVault(t *testing.T) {
+	t.Parallel()
 	ownProcesses := func(s *site, path string) int {
 		p := s.open("/e2e/plain.html")
 		defer p.stop()
@@ -55,7 +56,7 @@ func TestAnswersOfTheServerItselfDoNotMoveTheVault(t *testing.T) {
 			});
 			await load(`+js(s.VaultURL+path)+`);
 			await load(`+js(s.VaultURL+"/proxy.html")+`);`)
-		return len(targets(t, "iframe", s.VaultURL+"/proxy.html"))
+		return len(s.targets("iframe", s.VaultURL+"/proxy.html"))
 	}
 	s := newHostileSite(t)
 	assert.Equal(t, 1, ownProcesses(s, "/%zz"), "after a path that the server cannot read")
@@ -67,6 +68,7 @@ func TestAnswersOfTheServerItselfDoNotMoveTheVault(t *testing.T) {
 // frame's. Both set document.domain, the vault as if it had been talked into it. The
 // control is the same without Origin-Agent-Cluster: the page reads the vault's memory.
 func TestPageCannotReachIntoTheVaultsFrame(t *testing.T) {
+	t.Parallel()
 	attack := `
 		const frame = frameElement();
 		try { document.domain = 'example.localhost'; } catch {}
@@ -124,6 +126,7 @@ func TestPageCannotReachIntoTheVaultsFrame(t *testing.T) {
 // TestPageSeesNoURLOfTheVault: timelines and openers tell nothing of the vault but its
 // frame's own URL, which has nothing in it. The control is the app's own request.
 func TestPageSeesNoURLOfTheVault(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	names := eval[[]string](p, `
@@ -146,6 +149,7 @@ func TestPageSeesNoURLOfTheVault(t *testing.T) {
 // policy cannot forbid. The opener policy cuts the two apart. The control is a vault
 // without it: the opener keeps a window that it can post to, and is not heard.
 func TestVaultOpenedAsAWindowIsOutOfReach(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name    string
 		options []static.Option
@@ -162,8 +166,8 @@ func TestVaultOpenedAsAWindowIsOutOfReach(t *testing.T) {
 				Answers int
 			}
 			eval[any](p, `window.popup = open(`+js(s.VaultURL+"/proxy.html")+`, '_blank', 'width=200,height=200')`)
-			require.Eventually(t, func() bool { return len(targets(t, "page", s.VaultURL)) == 1 }, patience, patience/1000)
-			vault := s.attach(p, targets(t, "page", s.VaultURL)[0])
+			require.Eventually(t, func() bool { return len(s.targets("page", s.VaultURL)) == 1 }, patience, patience/1000)
+			vault := s.attach(p, s.targets("page", s.VaultURL)[0])
 			vault.until(programRuns)
 			got := eval[result](p, `
 				const { port1, port2 } = new MessageChannel();
@@ -183,12 +187,13 @@ func TestVaultOpenedAsAWindowIsOutOfReach(t *testing.T) {
 // with the vault in it in a page of the attacker's. The controls: the app frames it,
 // and without frame-ancestors the attacker does, and still is not heard.
 func TestOnlyTheAppFramesTheVault(t *testing.T) {
+	t.Parallel()
 	framed := func(s *site, p *tab, origin string) (bool, []string) {
 		p.visit(origin + "/e2e/hostile-frame.html")
 		answers := eval[[]string](p, `
 			const { answers } = await frameVault(`+js(s.VaultURL+"/proxy.html")+`);
 			return answers;`)
-		frames := targets(t, "iframe", s.VaultURL+"/proxy.html")
+		frames := s.targets("iframe", s.VaultURL+"/proxy.html")
 		if len(frames) == 0 {
 			return false, answers
 		}
@@ -241,7 +246,7 @@ func TestOnlyTheAppFramesTheVault(t *testing.T) {
 			const loaded = new Promise((resolve) => frame.addEventListener('load', resolve));
 			document.body.append(frame);
 			await loaded;`)
-		frames := targets(t, "iframe", s.AppURL+hostilePage)
+		frames := s.targets("iframe", s.AppURL+hostilePage)
 		require.Len(t, frames, 1, "the app's page lets itself be framed in this test")
 		app := s.attach(p, frames[0])
 		code := eval[string](app, `return tokenvault.ready.then(() => 'ready', ({ code }) => code)`)
@@ -263,6 +268,7 @@ func (s *site) vaultFiles() []string {
 // TestVaultAnswersWithItsHeadersOnly asks for everything that the vault serves, and
 // does not serve, as every kind of client.
 func TestVaultAnswersWithItsHeadersOnly(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	client := loopback(t)
 	require.NotEmpty(t, s.vaultFiles())
@@ -313,6 +319,7 @@ func TestVaultAnswersWithItsHeadersOnly(t *testing.T) {
 // TestNormalFlowBreaksNoPolicy calls, renews and signs out, and listens for violations
 // of the vault's policy. The control is a script in the vault that breaks it.
 func TestNormalFlowBreaksNoPolicy(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	frame, own := s.frameOf(p)

@@ -20,6 +20,7 @@ const (
 // TestForgedWindowMessagesAreDropped posts messages from the page that really embeds
 // the vault, so nothing but their form is wrong. The honest rows are the control.
 func TestForgedWindowMessagesAreDropped(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	const refused = `port: ["error","invalid_request"`
@@ -90,6 +91,7 @@ func TestForgedWindowMessagesAreDropped(t *testing.T) {
 // TestOnlyTheEmbeddingPageIsHeard posts an honest message from other windows. The
 // control is the same message from the page itself.
 func TestOnlyTheEmbeddingPageIsHeard(t *testing.T) {
+	t.Parallel()
 	evil := newWitness(t)
 	s := newHostileSite(t)
 	p := s.signInHostile()
@@ -148,6 +150,7 @@ func TestOnlyTheEmbeddingPageIsHeard(t *testing.T) {
 // TestMessagesBeforeTheStartAreTheAppsAlone floods the frame from another site while
 // its program loads. The app's own message has to find its place.
 func TestMessagesBeforeTheStartAreTheAppsAlone(t *testing.T) {
+	t.Parallel()
 	evil := newWitness(t)
 	s := newHostileSite(t)
 	p := s.open("/e2e/plain.html")
@@ -194,6 +197,7 @@ func (o outcome) code() string {
 // TestForgedFetchMessagesAreRefused sends messages over a port of the attacker's own.
 // Each row changes one thing in a message that is answered with 200: the control.
 func TestForgedFetchMessagesAreRefused(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	url := s.APIURL + "/v1/whoami"
@@ -304,6 +308,7 @@ func TestForgedFetchMessagesAreRefused(t *testing.T) {
 // TestAppsHeadersDoNotIdentifyTheUser sends, over an own port, the headers that are
 // the vault's or the browser's to set. The control is a header that arrives.
 func TestAppsHeadersDoNotIdentifyTheUser(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	dropped := []string{
@@ -338,6 +343,7 @@ func TestAppsHeadersDoNotIdentifyTheUser(t *testing.T) {
 // TestRequestsBelongToTheirPort cancels and answers for requests of another port, and
 // uses an id twice. The control is a cancel by the port itself.
 func TestRequestsBelongToTheirPort(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	slow := s.APIURL + "/v1/slow?ms=500"
@@ -369,6 +375,7 @@ func TestRequestsBelongToTheirPort(t *testing.T) {
 // TestFloodOfMessagesLosesNothing posts 10000 messages of each kind, and asks for a
 // protected resource among them.
 func TestFloodOfMessagesLosesNothing(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	status := eval[int](p, `

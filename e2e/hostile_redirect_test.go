@@ -20,6 +20,7 @@ import (
 // names gets a token for what it lists, and for nothing else; one that it names for
 // redirects alone gets none, and nothing at all but by a redirect.
 func TestRedirectsDoNotCarryTheToken(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name     string
 		insecure bool
@@ -117,6 +118,7 @@ func TestRedirectsDoNotCarryTheToken(t *testing.T) {
 // TestRedirectToATokenEndpointGivesNoTokens redeems a code of the attacker's own by
 // way of an API that redirects: tokens that the vault does not know cannot be scrubbed.
 func TestRedirectToATokenEndpointGivesNoTokens(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name     string
 		insecure bool

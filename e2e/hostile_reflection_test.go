@@ -55,6 +55,7 @@ func (r read) String() string { return r.StatusText + r.URL + r.Headers + r.Body
 // but those that the next test names. The control is the same request without a
 // vault: the token is in the answer.
 func TestReflectedTokensAreScrubbed(t *testing.T) {
+	t.Parallel()
 	careless := newWitness(t)
 	s := newHostileSite(t, func(o *demo.Options) {
 		o.Configure = func(c *demo.Configuration) {
@@ -100,6 +101,7 @@ func TestReflectedTokensAreScrubbed(t *testing.T) {
 // TestTokenCutAtEveryByteIsScrubbed has the API flush its echo after each byte of
 // the token in turn.
 func TestTokenCutAtEveryByteIsScrubbed(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	size := len(s.token(devidp.AccessToken))
@@ -124,6 +126,7 @@ func TestTokenCutAtEveryByteIsScrubbed(t *testing.T) {
 // TestTransformedTokensAreALimit writes down what scrubbing cannot do: an API that
 // encodes the token, or hides it in binary data, gives it away. SECURITY.md says so.
 func TestTransformedTokensAreALimit(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	encoded := eval[read](p, `return readOut(await fetch(`+js(s.APIURL+"/v1/echo?as=base64")+`))`)
@@ -138,6 +141,7 @@ func TestTransformedTokensAreALimit(t *testing.T) {
 // the browser's cache from the app, which is of the same site and shares it. The
 // control is the same answer after a request of the app's own: that one is cached.
 func TestAppCannotReadTheVaultsCache(t *testing.T) {
+	t.Parallel()
 	careless := newWitness(t)
 	s := newHostileSite(t, careless.withResource(carelessHost))
 	p := s.signInHostile()
@@ -175,6 +179,7 @@ func TestAppCannotReadTheVaultsCache(t *testing.T) {
 // TestPartsOfATokenAreNotServed asks a careless API for ranges of its echo. Each part
 // is shorter than the token, which is what scrubbing looks for.
 func TestPartsOfATokenAreNotServed(t *testing.T) {
+	t.Parallel()
 	careless := newWitness(t)
 	s := newHostileSite(t, careless.withResource(carelessHost))
 	p := s.signInHostile()
@@ -195,6 +200,7 @@ func TestPartsOfATokenAreNotServed(t *testing.T) {
 // TestIntegrityIsNoOracle lets the attacker guess at an answer by its hash: the
 // vault checks none, and the browser checks what the page gets, so a right guess fails.
 func TestIntegrityIsNoOracle(t *testing.T) {
+	t.Parallel()
 	s := newHostileSite(t)
 	p := s.signInHostile()
 	url := s.APIURL + "/v1/echo?as=text"

@@ -39,6 +39,7 @@ func readJSON[T any](t testing.TB, path string) T {
 const corpusBase = "https://app.example.com/page"
 
 func TestBrowserParsesHostileURLsAsTheCorpusRecords(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.open("/e2e/plain.html")
 	rows := hostileURLs(t)
@@ -64,6 +65,7 @@ type verdict struct{ Type, Status, Code string }
 // as the attacker does. The rows that the policy allows are the control: they are
 // answered as allowed, so a row that is refused is refused for its URL.
 func TestVaultJudgesHostileURLsAsTheCorpusRecords(t *testing.T) {
+	t.Parallel()
 	corpus := readJSON[demo.Configuration](t, "../internal/policy/testdata/hostile_config.json")
 	s := newSite(t, func(o *demo.Options) {
 		o.Configure = func(c *demo.Configuration) {
@@ -177,6 +179,7 @@ func (s *site) liveURLs(t testing.TB, evil *witness) []string {
 // fetch of the page, as a message to the frame as the attacker writes it, and as one
 // as the browser writes it. The servers have logged where tokens went.
 func TestTokensLeaveForListedURLsOnly(t *testing.T) {
+	t.Parallel()
 	evil := newWitness(t)
 	s := newHostileSite(t)
 	p := s.signInHostile()

@@ -58,6 +58,7 @@ func (s *site) mustHaveGoneByTheVault(p *tab, signedIn bool) {
 }
 
 func TestRequestsOfTheFirstScriptOfTheFirstLoadWaitForTheVault(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.open(s.early())
 	assert.False(t, eval[bool](p, `return window.controlledAtStart`))
@@ -66,6 +67,7 @@ func TestRequestsOfTheFirstScriptOfTheFirstLoadWaitForTheVault(t *testing.T) {
 }
 
 func TestHardReloadIsControlledAgainAndHoldsItsFirstRequests(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.signInWithOIDC()
 	s.IDP.ClearRequests()
@@ -85,6 +87,7 @@ func TestHardReloadIsControlledAgainAndHoldsItsFirstRequests(t *testing.T) {
 }
 
 func TestSecondTabHoldsItsFirstRequests(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	s.IDP.ClearRequests()
@@ -98,6 +101,7 @@ func TestSecondTabHoldsItsFirstRequests(t *testing.T) {
 // The worker of the deployment before leaves a new endpoint alone: a token request
 // of the new page would bring the tokens into it.
 func TestPageOfANewDeploymentWaitsForItsWorker(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	const path = "/am/oauth2/realms/root/realms/alpha/access_token"
@@ -125,6 +129,7 @@ func TestPageOfANewDeploymentWaitsForItsWorker(t *testing.T) {
 
 // An app's own worker that never takes over: nothing goes past the vault meanwhile.
 func TestWorkerOfAnotherPolicyThatStaysIsAClearError(t *testing.T) {
+	t.Parallel()
 	w, p := newWorkerBeforeTheVault(t)
 
 	w.deployWorker("after")
@@ -140,6 +145,7 @@ func TestWorkerOfAnotherPolicyThatStaysIsAClearError(t *testing.T) {
 }
 
 func TestHeldRequestCanBeAborted(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	require.NoError(t, s.StopVault())
 	p := s.open("/e2e/blank.html")
@@ -156,6 +162,7 @@ func TestHeldRequestCanBeAborted(t *testing.T) {
 }
 
 func TestVaultThatIsDownAtLoadIsAClearErrorUntilItIsBack(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		path func(*site) string
@@ -203,6 +210,7 @@ func TestVaultThatIsDownAtLoadIsAClearErrorUntilItIsBack(t *testing.T) {
 }
 
 func TestVaultServerThatGoesDownAfterLoadIsNotMissed(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	require.NoError(t, s.StopVault())
@@ -215,6 +223,7 @@ func TestVaultServerThatGoesDownAfterLoadIsNotMissed(t *testing.T) {
 
 // The frame answers, but its program cannot run.
 func TestVaultWhoseProgramCannotStartIsAClearError(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, func(o *demo.Options) {
 		o.VaultOptions = []static.Option{static.InsecureOverrideHeader("Content-Security-Policy", "default-src 'self'")}
 	})
@@ -261,6 +270,7 @@ func (s *site) serveVault(change func(files fstest.MapFS)) {
 
 // A binary that would run, but is not the one that was built.
 func TestAlteredBinaryOfTheVaultDoesNotRun(t *testing.T) {
+	t.Parallel()
 	for name, addition := range map[string]string{
 		"control: as it was built": "",
 		"with a section more":      "\x00\x02\x01x",
@@ -288,6 +298,7 @@ func TestAlteredBinaryOfTheVaultDoesNotRun(t *testing.T) {
 
 // The binary comes from the server once: the vault origin keeps it.
 func TestBinaryOfTheVaultIsKept(t *testing.T) {
+	t.Parallel()
 	const has = `return tokenvault.has("main").then(() => "starts", (error) => error.code + ": " + error.message)`
 	s := newSite(t)
 	p := s.open("/e2e/blank.html")
@@ -326,6 +337,7 @@ func TestBinaryOfTheVaultIsKept(t *testing.T) {
 }
 
 func TestVersionMismatchIsAClearError(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.open("/e2e/plain.html")
 	eval[any](p, `
@@ -342,6 +354,7 @@ func TestVersionMismatchIsAClearError(t *testing.T) {
 }
 
 func TestPageThatComesBackFromTheBackForwardCacheWorks(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	s.mustServe(p)
@@ -374,6 +387,7 @@ func TestPageThatComesBackFromTheBackForwardCacheWorks(t *testing.T) {
 // the next page from it: the usual start of a redirect to the sign-in form. When
 // exactly the frame does that is not to be seen from here, hence several tries.
 func TestPageThatIsLeftAtOnceDoesNotBlockTheNext(t *testing.T) {
+	t.Parallel()
 	for range 6 {
 		s := newSite(t)
 		metadata := s.AuthURL + "/.well-known/openid-configuration"

@@ -29,6 +29,7 @@ var signOuts = []signOut{
 }
 
 func TestLogoutRevokesTheRefreshTokenThenTheAccessToken(t *testing.T) {
+	t.Parallel()
 	for _, tc := range signOuts {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t)
@@ -66,6 +67,7 @@ func TestLogoutRevokesTheRefreshTokenThenTheAccessToken(t *testing.T) {
 }
 
 func TestLogoutForgetsTheTokensAlsoWhenTheServerFails(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []devidp.Fault{
 		{Kind: devidp.FaultStatus, Status: 500},
 		{Kind: devidp.FaultDrop},
@@ -108,6 +110,7 @@ func assertSignedOut(s *site, p *tab, clientID string) {
 }
 
 func TestRemoveForgetsTheTokensAndTellsNobody(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	record(p)

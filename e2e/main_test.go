@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"tokenvault/internal/chromium"
 	"tokenvault/internal/wasmbuild"
 )
 
@@ -15,7 +14,8 @@ import (
 // seconds each.
 var (
 	binaries *wasmbuild.Output
-	browser  context.Context
+	browsers = fleet{leases: map[string]*lease{}}
+	scratch  string // a folder for files
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -28,17 +28,11 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
-	profile, err := os.MkdirTemp("", "tokenvault-e2e-")
-	if err != nil {
+	if scratch, err = os.MkdirTemp("", "tokenvault-e2e-"); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
-	defer os.RemoveAll(profile) //nolint:errcheck // a leftover folder in the temporary directory
-	var stop context.CancelFunc
-	if browser, stop, err = chromium.Start(context.Background(), profile); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	defer stop()
+	defer os.RemoveAll(scratch) //nolint:errcheck // a leftover folder in the temporary directory
+	defer browsers.stop()
 	return m.Run()
 }

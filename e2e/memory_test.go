@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
@@ -13,11 +14,14 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/systeminfo"
+	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 )
 
 // searchProcesses returns the names of the needles that are anywhere in the
-// memory of the renderer processes that run these targets. The vault's frame has
+// memory of the browser's renderer processes that run these targets. The vault's frame has
 // a process of its own (Origin-Agent-Cluster), so nothing of it is among them: a
 // token in here is one that a Spectre gadget of the app could read.
 //
@@ -35,7 +39,7 @@ func searchProcesses(targets []*tab, needles map[string]string) []string {
 	}
 	var found []string
 	processes := 0
-	for _, pid := range renderers(t) {
+	for _, pid := range renderers(targets[0]) {
 		seen := searchMemory(t, pid, patterns)
 		if !seen[strings.ToLower(marker)] {
 			continue
@@ -51,30 +55,28 @@ func searchProcesses(targets []*tab, needles map[string]string) []string {
 	return found
 }
 
-// renderers lists the renderer processes of the machine's Chromium.
-func renderers(t testing.TB) []int {
-	t.Helper()
-	folders, err := filepath.Glob("/proc/[0-9]*")
-	require.NoError(t, err)
-	var pids []int
-	for _, folder := range folders {
-		command, err := os.ReadFile(filepath.Join(folder, "cmdline"))
-		if err != nil || !bytes.Contains(command, []byte("--type=renderer")) {
-			continue // ended meanwhile, or another program
+// renderers lists the renderer processes of the tab's browser.
+func renderers(p *tab) []int64 {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	info, err := chromedp.CallBrowser(ctx, systeminfo.GetProcessInfo, cdp.Empty{})
+	require.NoError(p.t, err)
+	var pids []int64
+	for _, process := range info.ProcessInfo {
+		if process.Type == "renderer" {
+			pids = append(pids, process.ID)
 		}
-		pid, err := strconv.Atoi(filepath.Base(folder))
-		require.NoError(t, err)
-		pids = append(pids, pid)
 	}
-	require.NotEmpty(t, pids, "no renderer process runs")
+	require.NotEmpty(p.t, pids, "no renderer process runs")
 	return pids
 }
 
 // searchMemory returns which patterns are in the writable memory of a process.
-func searchMemory(t testing.TB, pid int, patterns map[string]string) map[string]bool {
+func searchMemory(t testing.TB, pid int64, patterns map[string]string) map[string]bool {
 	t.Helper()
 	seen := map[string]bool{}
-	folder := filepath.Join("/proc", strconv.Itoa(pid))
+	folder := filepath.Join("/proc", strconv.FormatInt(pid, 10))
 	maps, err := os.Open(filepath.Join(folder, "maps"))
 	if err != nil {
 		return seen // ended meanwhile

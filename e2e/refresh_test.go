@@ -12,6 +12,7 @@ import (
 )
 
 func TestTokenIsRenewedBeforeItExpires(t *testing.T) {
+	t.Parallel()
 	s := newSite(t,
 		func(o *demo.Options) { o.AccessTTL = 8 * time.Second },
 		mainClient(func(c *demo.Client) { c.RefreshBefore = "6s" })) // the vault makes it half of the lifetime
@@ -44,6 +45,7 @@ func (s *site) firstAccess() devidp.IssuedToken {
 }
 
 func TestRefusedTokenIsRenewedAndTheRequestRepeated(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		end  func(*site) int
@@ -80,6 +82,7 @@ func TestRefusedTokenIsRenewedAndTheRequestRepeated(t *testing.T) {
 }
 
 func TestOtherRefusalsAreTheAPIsOwn(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	for _, path := range []string{"/v1/status/401", "/v1/status/401?error=insufficient_scope", "/v1/status/403?error=invalid_token"} {
@@ -93,6 +96,7 @@ func TestOtherRefusalsAreTheAPIsOwn(t *testing.T) {
 }
 
 func TestServerWithoutRotationKeepsTheRefreshToken(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		kind devidp.FaultKind
@@ -117,6 +121,7 @@ func TestServerWithoutRotationKeepsTheRefreshToken(t *testing.T) {
 }
 
 func TestRefreshThatFailsKeepsTheTokens(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name  string
 		fault devidp.Fault
@@ -151,6 +156,7 @@ func TestRefreshThatFailsKeepsTheTokens(t *testing.T) {
 // The access token is over by the vault's own clock, so the request waits for a
 // refresh and never goes out.
 func TestRefreshThatFailsForAnExpiredTokenIsANetworkFailure(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, func(o *demo.Options) { o.AccessTTL = 2 * time.Second })
 	p := s.signInWithOIDC()
 	s.IDP.SetFaults(devidp.Fault{Endpoint: devidp.EndpointRefresh, Kind: devidp.FaultDrop})
@@ -188,6 +194,7 @@ var deathsOfTokens = []struct {
 }
 
 func TestRefusedRefreshEndsTheSession(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		end  func(*site)
@@ -220,6 +227,7 @@ func TestRefusedRefreshEndsTheSession(t *testing.T) {
 }
 
 func TestDeadTokenWithoutARefreshTokenAsksForASignIn(t *testing.T) {
+	t.Parallel()
 	for _, tc := range deathsOfTokens {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t, func(o *demo.Options) { o.AccessTTL = tc.ttl })

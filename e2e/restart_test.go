@@ -10,29 +10,26 @@ import (
 	"tokenvault/internal/chromium"
 )
 
-// withBrowser makes a browser of its own the one of the test.
-func withBrowser(t testing.TB, profile string) (stop func()) {
-	t.Helper()
-	ctx, cancel, err := chromium.Start(context.Background(), profile)
-	require.NoError(t, err)
-	shared := browser
-	browser = ctx
-	return func() {
-		browser = shared
-		cancel()
-	}
+// startBrowser makes a browser with a profile the one of the site.
+func (s *site) startBrowser(profile string) (stop func()) {
+	s.t.Helper()
+	var err error
+	s.browser, stop, err = chromium.Start(context.Background(), profile)
+	require.NoError(s.t, err)
+	return stop
 }
 
 func TestSessionOutlivesTheBrowser(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	profile := t.TempDir()
-	stop := withBrowser(t, profile)
+	stop := s.startBrowser(profile)
 	p := s.signInWithOIDC()
 	s.mustServe(p)
 	stop()
 	require.ErrorIs(t, p.ctx.Err(), context.Canceled)
 
-	stop = withBrowser(t, profile)
+	stop = s.startBrowser(profile)
 	defer stop()
 	p = s.open("/e2e/blank.html")
 	assert.True(t, has(p))

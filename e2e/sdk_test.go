@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -14,12 +13,11 @@ import (
 // fillSignIn signs in on the authorization server's form.
 func (s *site) fillSignIn(p *tab) {
 	s.t.Helper()
-	p.until(`document.querySelector("#password") !== null`)
-	p.do(
-		chromedp.SetValue(chromedp.CSS("#username"), s.Account.Username),
-		chromedp.SetValue(chromedp.CSS("#password"), s.Account.Password),
-		chromedp.Click(chromedp.CSS("#submit")),
-	)
+	p.until(`document.querySelector("#submit") !== null`)
+	eval[any](p, `
+		document.querySelector("#username").value = `+js(s.Account.Username)+`;
+		document.querySelector("#password").value = `+js(s.Account.Password)+`;
+		document.querySelector("#submit").click()`)
 }
 
 // signInWithOIDC opens the page of oidc-client-ts and signs in.
@@ -45,6 +43,7 @@ func (s *site) signInWithPing() *tab {
 }
 
 func TestUnmodifiedOIDCClientSignsIn(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 
@@ -72,6 +71,7 @@ func TestUnmodifiedOIDCClientSignsIn(t *testing.T) {
 }
 
 func TestUnmodifiedPingSDKSignsIn(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithPing()
 
@@ -100,6 +100,7 @@ func TestUnmodifiedPingSDKSignsIn(t *testing.T) {
 }
 
 func TestRedactedReplyKeepsEveryOtherMember(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.open("/e2e/oidc.html")
 	p.until(`window.loaded === true`)

@@ -27,10 +27,11 @@ import (
 // patience is how long a condition may take to come true before a test fails.
 const patience = 30 * time.Second
 
-// site is four running origins.
+// site is four running origins, and the browser that looks at them.
 type site struct {
 	*demo.Demo
-	t testing.TB
+	t       testing.TB
+	browser context.Context
 }
 
 // newSite starts a site that ends with the test. Beside the demonstration page,
@@ -54,7 +55,13 @@ func newSite(t testing.TB, change ...func(*demo.Options)) *site {
 			t.Errorf("the site did not close: %v", err)
 		}
 	})
-	return &site{Demo: d, t: t}
+	return watched(t, d)
+}
+
+// watched is a site whose servers run already.
+func watched(t testing.TB, d *demo.Demo) *site {
+	t.Helper()
+	return &site{Demo: d, t: t, browser: browsers.take(t)}
 }
 
 // lastPort is the last port that a site was given. A port is used once, and lies
@@ -104,13 +111,7 @@ type tab struct {
 // open opens a tab on a path of the app origin.
 func (s *site) open(path string) *tab {
 	s.t.Helper()
-	return s.openIn(browser, path)
-}
-
-// openIn opens a tab in a given browser.
-func (s *site) openIn(in context.Context, path string) *tab {
-	s.t.Helper()
-	ctx, cancel := chromedp.NewContext(in)
+	ctx, cancel := chromedp.NewContext(s.browser)
 	p := &tab{ctx: ctx, t: s.t, stop: cancel}
 	s.t.Cleanup(cancel)
 	p.watch()
@@ -235,10 +236,10 @@ func (p *tab) until(expression string) {
 }
 
 // targets lists the browser's targets of a type whose URL begins with a prefix.
-func targets(t testing.TB, kind, prefix string) []*target.Info {
-	t.Helper()
-	infos, err := chromedp.Targets(browser)
-	require.NoError(t, err)
+func (s *site) targets(kind, prefix string) []*target.Info {
+	s.t.Helper()
+	infos, err := chromedp.Targets(s.browser)
+	require.NoError(s.t, err)
 	var found []*target.Info
 	for _, info := range infos {
 		if info.Type == kind && strings.HasPrefix(info.URL, prefix) {

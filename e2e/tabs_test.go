@@ -12,6 +12,7 @@ import (
 )
 
 func TestTwentyRequestsInThreeTabsRefreshOnce(t *testing.T) {
+	t.Parallel()
 	for _, tc := range deathsOfTokens {
 		t.Run(tc.name, func(t *testing.T) {
 			s := newSite(t, func(o *demo.Options) { o.AccessTTL = tc.ttl })
@@ -44,6 +45,7 @@ func TestTwentyRequestsInThreeTabsRefreshOnce(t *testing.T) {
 }
 
 func TestTabsSeeSignInRefreshAndLogoutAtOnce(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	other := s.open("/e2e/blank.html")
 	record(other)
@@ -70,6 +72,7 @@ func TestTabsSeeSignInRefreshAndLogoutAtOnce(t *testing.T) {
 // The other tab never stops asking, so it has the token in memory and requests
 // under way at the moment of the logout.
 func TestNoTabUsesATokenAfterALogoutInAnother(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	other := s.open("/e2e/blank.html")
@@ -96,6 +99,7 @@ func TestNoTabUsesATokenAfterALogoutInAnother(t *testing.T) {
 }
 
 func TestLogoutRunsIntoARefreshOfAnotherTab(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	other := s.open("/e2e/blank.html")

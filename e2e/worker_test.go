@@ -19,7 +19,7 @@ import (
 // likes. The next one begins when it is needed, which may be at once.
 func (s *site) killWorker(p *tab) {
 	s.t.Helper()
-	require.NotEmpty(s.t, targets(s.t, "service_worker", s.AppURL), "no worker runs")
+	require.NotEmpty(s.t, s.targets("service_worker", s.AppURL), "no worker runs")
 	call(p, serviceworker.Enable, cdp.Empty{})
 	call(p, serviceworker.StopAllWorkers, cdp.Empty{})
 }
@@ -28,10 +28,11 @@ func (s *site) killWorker(p *tab) {
 func (s *site) stopWorker(p *tab) {
 	s.t.Helper()
 	s.killWorker(p)
-	require.Eventually(s.t, func() bool { return len(targets(s.t, "service_worker", s.AppURL)) == 0 }, patience, 10*time.Millisecond)
+	require.Eventually(s.t, func() bool { return len(s.targets("service_worker", s.AppURL)) == 0 }, patience, 10*time.Millisecond)
 }
 
 func TestWorkerStoppedWhileIdleServesTheNextRequest(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	for range 3 {
@@ -49,6 +50,7 @@ func TestWorkerStoppedWhileIdleServesTheNextRequest(t *testing.T) {
 // A path that some server could read as one of ours is for Go to judge. A cold
 // worker does not have it yet, so it asks the vault.
 func TestColdWorkerLeavesUnprotectedRequestsAsTheyAre(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	for _, method := range []string{"GET", "POST"} {
@@ -72,6 +74,7 @@ func TestColdWorkerLeavesUnprotectedRequestsAsTheyAre(t *testing.T) {
 }
 
 func TestGoStartsInTheWorkerOnlyForWhatIsInDoubt(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	s.stopWorker(p)
@@ -110,6 +113,7 @@ func memories(p *tab) (count int) {
 // Chromium gives a request whose worker died before it answered to the next life
 // of the worker, once. The upstream request of the dead one is aborted.
 func TestWorkerStoppedUnderARequestAbortsTheUpstream(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	release := s.startHeld(p)
@@ -125,6 +129,7 @@ func TestWorkerStoppedUnderARequestAbortsTheUpstream(t *testing.T) {
 }
 
 func TestWorkerStoppedTwiceUnderARequestIsANetworkError(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	s.startHeld(p)
@@ -144,6 +149,7 @@ func TestWorkerStoppedTwiceUnderARequestIsANetworkError(t *testing.T) {
 }
 
 func TestWorkerStoppedUnderABodyIsANetworkErrorAndAbortsTheUpstream(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	eval[any](p, `
@@ -161,6 +167,7 @@ func TestWorkerStoppedUnderABodyIsANetworkErrorAndAbortsTheUpstream(t *testing.T
 }
 
 func TestRequestWithoutAnAnswerEndsAtTheDeadline(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, configured(func(c *demo.Configuration) { c.RequestTimeout = "3s" }))
 	p := s.signInWithOIDC()
 	s.startHeld(p)
@@ -175,6 +182,7 @@ func TestRequestWithoutAnAnswerEndsAtTheDeadline(t *testing.T) {
 }
 
 func TestUpdatedWorkerTakesOverAndTheRequestInFlightCompletes(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	p := s.signInWithOIDC()
 	release := s.startHeld(p)

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -297,6 +298,24 @@ func TestCloseIsRepeatable(t *testing.T) {
 	d := start(t, demo.Options{})
 	require.NoError(t, d.Close())
 	require.NoError(t, d.Close())
+}
+
+// A browser opens connections ahead, for requests that may never come.
+func TestCloseDoesNotWaitForConnectionsWithoutARequest(t *testing.T) {
+	d := start(t, demo.Options{})
+	for _, origin := range []string{d.AppURL, d.APIURL} {
+		_, port, err := net.SplitHostPort(strings.TrimPrefix(origin, "http://"))
+		require.NoError(t, err)
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", port))
+		require.NoError(t, err)
+		defer conn.Close() //nolint:errcheck // the server has closed it
+	}
+	get(t, d.AppURL+"/") // it comes after those two, so they have been taken
+	get(t, d.APIURL+"/")
+
+	began := time.Now()
+	require.NoError(t, d.Close())
+	assert.Less(t, time.Since(began), 2*time.Second)
 }
 
 // signIn takes a code out of the authorization server as a browser would.

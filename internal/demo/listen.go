@@ -59,7 +59,8 @@ type server struct {
 	mu      sync.Mutex
 	handler http.Handler
 	http    *http.Server
-	serving chan struct{} // closed when the server has ended
+	serving chan struct{}     // closed when the server has ended
+	unused  map[net.Conn]bool // connections that have had no request yet
 }
 
 // listen takes the address. A port of 0 becomes the one that the system chose,
@@ -95,6 +96,7 @@ func (s *server) serve(listener net.Listener) {
 	server := &http.Server{
 		Handler:           http.HandlerFunc(s.answer),
 		ReadHeaderTimeout: headTimeout,
+		ConnState:         s.watch,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
 	server.RegisterOnShutdown(cancel)
@@ -102,7 +104,7 @@ func (s *server) serve(listener net.Listener) {
 		listener = static.VaultListener(listener)
 	}
 	serving := make(chan struct{})
-	s.http, s.serving = server, serving
+	s.http, s.serving, s.unused = server, serving, map[net.Conn]bool{}
 	go func() {
 		defer close(serving)
 		defer cancel()
@@ -111,6 +113,24 @@ func (s *server) serve(listener net.Listener) {
 		}
 	}()
 }
+
+// watch keeps the list of unused connections. Browsers open some ahead, and Shutdown
+// waits five seconds for each, as a request may be on its way.
+func (s *server) watch(conn net.Conn, state http.ConnState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case state != http.StateNew:
+		delete(s.unused, conn)
+	case s.http == nil:
+		closeUnused(conn)
+	default:
+		s.unused[conn] = true
+	}
+}
+
+// closeUnused ends a connection on which there is nothing to lose.
+func closeUnused(conn net.Conn) { _ = conn.Close() }
 
 // answer passes a request to the handler of the moment.
 func (s *server) answer(w http.ResponseWriter, r *http.Request) {
@@ -127,12 +147,15 @@ func (s *server) handle(handler http.Handler) {
 	s.handler = handler
 }
 
-// stop ends the server: idle connections at once, the others within
+// stop ends the server: idle and unused connections at once, the others within
 // closeTimeout. Stopping a stopped server does nothing.
 func (s *server) stop() error {
 	s.mu.Lock()
 	server, serving := s.http, s.serving
 	s.http = nil
+	for conn := range s.unused {
+		closeUnused(conn)
+	}
 	s.mu.Unlock()
 	if server == nil {
 		return nil
