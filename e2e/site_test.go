@@ -81,7 +81,7 @@ func startOnFreshPorts(t testing.TB, options demo.Options) *demo.Demo {
 		}
 		d, err := demo.Start(ctx, options)
 		if taken := (*demo.PortError)(nil); errors.As(err, &taken) {
-			continue // another program has it
+			continue // another program has it, or browsers block it
 		}
 		require.NoError(t, err)
 		return d

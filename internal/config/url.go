@@ -90,6 +90,9 @@ func (u *parts) splitAuthority(authority string) *fault {
 		if err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
 			return &fault{"has a wrong port", "write a number from 1 to 65535, or leave out the colon too"}
 		}
+		if IsBlockedPort(uint16(n)) {
+			return &fault{"has a port that browsers never connect to", "serve it at another one; the list is in the Fetch standard (port blocking)"}
+		}
 	}
 	u.host, u.port = host, port
 	return u.checkHost()

@@ -35,8 +35,9 @@ type Demo struct {
 	failed  chan error
 }
 
-// Start runs the four origins and returns when they answer. A taken port is a
-// *PortError. The context bounds the start; Close ends what runs.
+// Start runs the four origins and returns when they answer. A port that is taken,
+// or that browsers block, is a *PortError. The context bounds the start; Close
+// ends what runs.
 func Start(ctx context.Context, options Options) (_ *Demo, err error) {
 	d := &Demo{options: options, wasm: options.Wasm, failed: make(chan error, roles)}
 	listeners, err := d.listen(ctx)

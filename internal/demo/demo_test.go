@@ -189,6 +189,18 @@ func TestTakenPortNamesTheOrigin(t *testing.T) {
 	}
 }
 
+func TestPortThatBrowsersBlockIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, address := range []string{"127.0.0.1:6697", "127.0.0.1:10080"} {
+		_, err := demo.Start(t.Context(), demo.Options{App: freeAddress(t), Vault: address})
+		var portError *demo.PortError
+		require.ErrorAs(t, err, &portError)
+		assert.Equal(t, "vault", portError.Name)
+		assert.Equal(t, address, portError.Addr)
+		assert.Contains(t, err.Error(), "browsers never connect to this port")
+	}
+}
+
 // freeAddress is an address that was free a moment ago.
 func freeAddress(t testing.TB) string {
 	t.Helper()

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"tokenvault/internal/config"
 	"tokenvault/static"
 )
 
@@ -44,6 +45,10 @@ func (e *PortError) Error() string {
 
 func (e *PortError) Unwrap() error { return e.Err }
 
+// errBlockedPort is the cause where an address is free, but no browser would
+// come there.
+var errBlockedPort = errors.New("browsers never connect to this port")
+
 // Times of a server. Bodies have no deadline: the API streams on purpose.
 const (
 	headTimeout  = 10 * time.Second
@@ -66,10 +71,12 @@ type server struct {
 // listen takes the address. A port of 0 becomes the one that the system chose,
 // so that the origin keeps it over a restart.
 func listen(ctx context.Context, role role, addr string) (*server, net.Listener, error) {
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", addr)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, nil, &PortError{Name: role.String(), Addr: addr, Err: err}
+	}
+	if bound, ok := listener.Addr().(*net.TCPAddr); ok && config.IsBlockedPort(uint16(bound.Port)) {
+		return nil, nil, &PortError{Name: role.String(), Addr: addr, Err: errors.Join(errBlockedPort, listener.Close())}
 	}
 	return &server{role: role, addr: listener.Addr().String()}, listener, nil
 }
