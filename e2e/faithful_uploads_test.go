@@ -133,19 +133,27 @@ func TestWorkerSendsTheBlobThatWasPostedForARequest(t *testing.T) {
 	p := s.signInWithOIDC()
 	script := func(steps string) string {
 		return `
-			const mark = "upload-" + crypto.randomUUID();
-			const post = (body, under = mark) => navigator.serviceWorker.controller.postMessage({ tokenvault: ` + js(protocol.Version) + `, type: "upload", mark: under, body });
-			const request = () => fetch(` + js(s.APIURL+"/v1/upload#tokenvault-request-") + ` + mark, { method: "POST", body: "its own" });
-			const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+			const newMark = () => "upload-" + crypto.randomUUID(), mark = newMark();
+			const tell = (message, ports = []) => navigator.serviceWorker.controller.postMessage({ tokenvault: ` + js(protocol.Version) + `, ...message }, ports);
+			const post = (body, under = mark) => tell({ type: "upload", mark: under, body });
+			const request = (under = mark) => fetch(` + js(s.APIURL+"/v1/upload#tokenvault-request-") + ` + under, { method: "POST", body: "its own" });
+			// The worker takes messages one after the other.
+			const heard = () => new Promise((resolve) => {
+				const { port1, port2 } = new MessageChannel();
+				port1.onmessage = resolve;
+				tell({ type: "policy" }, [port2]);
+			});
+			// Another request waits in vain for as long as ours, and began later.
+			const patienceOver = () => request(newMark());
 			const response = await (async () => {` + steps + `})();
 			return (await response.json()).sha256`
 	}
 	for name, tc := range map[string]struct{ steps, want string }{
-		"posted before":          {`post(new Blob(["posted"])); await wait(200); return request()`, "posted"},
-		"posted after":           {`const response = request(); await wait(200); post(new Blob(["posted"])); return response`, "posted"},
+		"posted before":          {`post(new Blob(["posted"])); await heard(); return request()`, "posted"},
+		"posted after":           {`const response = request(); await heard(); post(new Blob(["posted"])); return response`, "posted"},
 		"posted twice":           {`post(new Blob(["posted"])); post(new Blob(["again"])); return request()`, "posted"},
-		"posted, long before":    {`post(new Blob(["posted"])); await wait(1500); return request()`, "its own"}, // it was dropped
-		"posted too late":        {`const response = request(); await wait(1500); post(new Blob(["posted"])); return response`, "its own"},
+		"posted, long before":    {`post(new Blob(["posted"])); await patienceOver(); return request()`, "its own"}, // it was dropped
+		"posted too late":        {`const response = request(); await patienceOver(); post(new Blob(["posted"])); return response`, "its own"},
 		"not posted":             {`return request()`, "its own"},
 		"no Blob":                {`post("a string"); return request()`, "its own"},
 		"posted for another one": {`post(new Blob(["posted"]), "upload-of-another"); return request()`, "its own"},

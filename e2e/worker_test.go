@@ -1,16 +1,16 @@
 package e2e
 
 import (
-	"encoding/json"
+	"context"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/serviceworker"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tokenvault/internal/chromium"
 	"tokenvault/internal/demo"
 	"tokenvault/internal/devidp"
 )
@@ -97,17 +97,14 @@ func (s *site) wakeGo(p *tab) {
 	require.Eventually(s.t, func() bool { return !servedByWorker(p, s.APIURL+"/public/%65cho") }, patience, 20*time.Millisecond)
 }
 
-// memories counts the WebAssembly memories of a target, as the debugger sees them.
-func memories(p *tab) (count int) {
+// memories counts the WebAssembly memories of a target.
+func memories(p *tab) int {
 	p.t.Helper()
-	prototype := call(p, runtime.Evaluate, runtime.EvaluateParams{Expression: `WebAssembly.Memory.prototype`})
-	found := call(p, runtime.QueryObjects, runtime.QueryObjectsParams{PrototypeObjectID: prototype.Result.ObjectID})
-	byValue := true
-	length := call(p, runtime.CallFunctionOn, runtime.CallFunctionOnParams{
-		ObjectID: found.Objects.ObjectID, ReturnByValue: &byValue, FunctionDeclaration: `function () { return this.length }`,
-	})
-	require.NoError(p.t, json.Unmarshal(length.Result.Value, &count))
-	return count
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	sizes, err := chromium.WebAssemblyMemories(ctx)
+	require.NoError(p.t, err)
+	return len(sizes)
 }
 
 // Chromium gives a request whose worker died before it answered to the next life

@@ -142,10 +142,7 @@ func TestLoadDuringAWrite(t *testing.T) {
 				origin := newOrigin(t)
 				writer := origin.open()
 				writer.signIn(t)
-				slow := &slowStore{Store: origin.store, gate: make(chan struct{})}
-				reader := New(origin.table, Browser{
-					Store: slow, Sealer: xorSealer{}, Locker: origin.locks, Fetcher: origin.server, Bus: bus{writer}, Clock: origin.clock,
-				}, func(string, string) {})
+				reader, slow := origin.openSlowly(bus{writer})
 				var got *session
 				var err error
 				done := make(chan struct{})
@@ -178,6 +175,14 @@ type slowStore struct {
 	gate chan struct{}
 }
 
+// openSlowly opens a frame that reads from a slow store.
+func (o *origin) openSlowly(bus Bus) (*Proxy, *slowStore) {
+	slow := &slowStore{Store: o.store, gate: make(chan struct{})}
+	return New(o.table, Browser{
+		Store: slow, Sealer: xorSealer{}, Locker: o.locks, Fetcher: o.server, Bus: bus, Clock: o.clock,
+	}, func(string, string) {}), slow
+}
+
 func (s *slowStore) Load(ctx context.Context, name string) ([]byte, error) {
 	record, err := s.Store.Load(ctx, name)
 	<-s.gate
@@ -200,10 +205,7 @@ func TestOneReadForAllRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		origin := newOrigin(t)
 		origin.open().signIn(t)
-		slow := &slowStore{Store: origin.store, gate: make(chan struct{})}
-		late := New(origin.table, Browser{
-			Store: slow, Sealer: xorSealer{}, Locker: origin.locks, Fetcher: origin.server, Clock: origin.clock,
-		}, func(string, string) {})
+		late, slow := origin.openSlowly(nil)
 		before := origin.store.loads
 		var all sync.WaitGroup
 		load := func() {
@@ -235,10 +237,7 @@ func TestALoadThatFindsNothingIsNoAnswerForOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		origin := newOrigin(t)
-		slow := &slowStore{Store: origin.store, gate: make(chan struct{})}
-		late := New(origin.table, Browser{
-			Store: slow, Sealer: xorSealer{}, Locker: origin.locks, Fetcher: origin.server, Clock: origin.clock,
-		}, func(string, string) {})
+		late, slow := origin.openSlowly(nil)
 		var first, second *session
 		var all sync.WaitGroup
 		all.Go(func() { first, _ = late.sessions.load(t.Context(), "main") })

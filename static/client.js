@@ -354,7 +354,7 @@ function watchRequests(until, abandon, handOver) {
   let holds = true;
   /**
    * Requests that are opened and not sent.
-   * @typedef {{headers: string[][], openAgain: (mark: string) => void}} Opened
+   * @typedef {{headers: string[][], openWith: (mark: string) => void}} Opened
    * @type {WeakMap<XMLHttpRequest, Opened>}
    */
   const unsent = new WeakMap();
@@ -453,7 +453,7 @@ function watchRequests(until, abandon, handOver) {
       marks.set(this, mark);
       Reflect.apply(open, this, [method, url, ...rest]);
     };
-    unsent.set(this, { headers: [], openAgain: openWith });
+    unsent.set(this, { headers: [], openWith });
     if (before === undefined) {
       const tell = () => abandon(marks.get(this) ?? '');
       this.addEventListener('abort', tell);
@@ -473,10 +473,10 @@ function watchRequests(until, abandon, handOver) {
    * @param {Opened} opened
    * @param {any} body
    */
-  const sendOurs = (request, { headers, openAgain }, body) => {
+  const sendOurs = (request, { headers, openWith }, body) => {
     if (body instanceof Blob) {
       const mark = newMark(body);
-      openAgain(mark);
+      openWith(mark);
       for (const header of headers) Reflect.apply(setRequestHeader, request, header);
       handOver(mark, body);
     }

@@ -36,6 +36,15 @@ const routed = ownWorker && 'addRoutes' in (Reflect.get(worker, 'InstallEvent')?
  */
 const doubtful = ['%', ';', '//'];
 
+/** What the fragment of a URL begins with that has a page's mark. */
+const requestFragment = 'tokenvault-request-';
+
+/** What the fragment of a URL begins with where an answer waits for a redirect to be followed. */
+const answerFragment = 'tokenvault-answer-';
+
+/** What the mark of a request begins with whose body the page posts. */
+const uploadPrefix = 'upload-';
+
 /**
  * What the mark of a request has in it if its page was under another worker before:
  * Chromium goes on with the static routes of that one.
@@ -88,13 +97,14 @@ const startPatience = 300;
 /** Whether there have been requests for it: static routes spare most workers the start. */
 let isNeeded = !routed;
 
+/** Starts the program behind what is being done, if it is needed and has not been started. */
 function startIfNeeded() {
-  if (isNeeded) needProgram();
+  if (isNeeded && start === null) setTimeout(needProgram);
 }
 
 // An app's own worker wants to see what is not ours, so it is told as soon as can be.
 if (ownWorker) setTimeout(startIfNeeded, startPatience);
-else startIfNeeded();
+else needProgram();
 
 /**
  * Whether a request is one for the vault.
@@ -104,11 +114,19 @@ else startIfNeeded();
 function isForVault(method, url) {
   const slash = url.indexOf('/', url.indexOf('://') + 3);
   if (!originSet.has(url.slice(0, slash))) return false;
-  const path = url.slice(slash).split(/[?#]/, 1)[0];
-  const isInDoubt = markOf(url).includes(replacedSign) || doubtful.some((part) => path.includes(part));
-  if (routed && !isInDoubt) return true;
+  if (routed && !isInDoubt(url, slash)) return true;
   isNeeded = true;
   return judge(method, url);
+}
+
+/**
+ * Whether static routes have passed on a request that they do not judge.
+ * @param {string} url
+ * @param {number} slash where its path begins
+ */
+function isInDoubt(url, slash) {
+  const path = url.slice(slash).split(/[?#]/, 1)[0];
+  return markOf(url).includes(replacedSign) || doubtful.some((part) => path.includes(part));
 }
 
 /**
@@ -436,7 +454,7 @@ class Pending {
    * @param {Response} response
    */
   #answer(url, response) {
-    setTimeout(startIfNeeded);
+    startIfNeeded();
     const { mode } = this.#request;
     this.#resolve(url && (mode === 'cors' || mode === 'same-origin') ? detour(url, response) : response);
   }
@@ -449,7 +467,7 @@ class Pending {
 
   /** The vault has nothing to do with it: it goes out as it would without us. */
   async #bypass() {
-    setTimeout(startIfNeeded);
+    startIfNeeded();
     const { method, url } = this.#request;
     const body = this.#upload;
     if (body) {
@@ -504,7 +522,7 @@ const marked = new Map();
 
 /** The mark in a URL; "" if there is none. @param {string} url */
 function markOf(url) {
-  const [, mark = ''] = url.split('#tokenvault-request-', 2);
+  const [, mark = ''] = url.split(`#${requestFragment}`, 2);
   return mark;
 }
 
@@ -544,7 +562,7 @@ function uploadOf(mark) {
 /** The body that the page has posted for a request; null if it does not. @param {string} url */
 async function postedBody(url) {
   const mark = markOf(url);
-  if (!mark.startsWith('upload-')) return null;
+  if (!mark.startsWith(uploadPrefix)) return null;
   const body = await uploadOf(mark).posted;
   uploads.delete(mark);
   return body;
@@ -569,7 +587,7 @@ const detourPatience = 5_000;
  * @param {Response} response
  */
 function detour(url, response) {
-  const address = `${url.split('#', 1)[0]}#tokenvault-answer-${crypto.randomUUID()}`;
+  const address = `${url.split('#', 1)[0]}#${answerFragment}${crypto.randomUUID()}`;
   detours.set(address, response);
   setTimeout(() => {
     if (detours.delete(address)) response.body?.cancel();
@@ -651,7 +669,7 @@ async function leaveTheRest(event) {
     const { protocol: scheme, hostname, port } = new URL(origin);
     return { urlPattern: new URLPattern({ protocol: scheme.slice(0, -1), hostname, port, pathname }) };
   });
-  for (const hash of ['tokenvault-answer-*', `tokenvault-request-*${replacedSign}*`]) or.push({ urlPattern: new URLPattern({ hash }) });
+  for (const hash of [`${answerFragment}*`, `${requestFragment}*${replacedSign}*`]) or.push({ urlPattern: new URLPattern({ hash }) });
   await event.addRoutes?.({ condition: { not: { or } }, source: 'network' });
 }
 

@@ -1,14 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/heapprofiler"
 	"github.com/chromedp/cdproto/runtime"
+
+	"tokenvault/internal/chromium"
 )
 
 // The requests of the memory row.
@@ -129,23 +131,13 @@ func (t *tab) memory() (heap, wasm float64, _ error) {
 	return usage.UsedSize, wasm, err
 }
 
-// wasmMemory asks the debugger for all memories: the programs keep them private.
-func (t *tab) wasmMemory() (float64, error) {
-	prototype, err := call(t, runtime.Evaluate, runtime.EvaluateParams{Expression: `WebAssembly.Memory.prototype`})
-	if err != nil || prototype.Result == nil {
-		return 0, err
+// wasmMemory returns the bytes of all WebAssembly memories.
+func (t *tab) wasmMemory() (sum float64, err error) {
+	ctx, cancel := context.WithTimeout(t.ctx, patience)
+	defer cancel()
+	sizes, err := chromium.WebAssemblyMemories(ctx)
+	for _, size := range sizes {
+		sum += size
 	}
-	memories, err := call(t, runtime.QueryObjects, runtime.QueryObjectsParams{PrototypeObjectID: prototype.Result.ObjectID})
-	if err != nil {
-		return 0, err
-	}
-	byValue := true
-	sum, err := call(t, runtime.CallFunctionOn, runtime.CallFunctionOnParams{
-		ObjectID: memories.Objects.ObjectID, ReturnByValue: &byValue,
-		FunctionDeclaration: `function () { return this.reduce((sum, memory) => sum + memory.buffer.byteLength, 0) }`,
-	})
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseFloat(string(sum.Result.Value), 64)
+	return sum, err
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -64,7 +65,7 @@ func (t *Table) checkRedirectOrigins() error {
 		if !validOrigin(origin) {
 			return invalid(where, "not an origin")
 		}
-		if contains(others, origin) || contains(t.RedirectOrigins[:i], origin) {
+		if slices.Contains(others, origin) || slices.Contains(t.RedirectOrigins[:i], origin) {
 			return invalid(where, "named before")
 		}
 	}
@@ -99,7 +100,7 @@ func (c *Client) check() error {
 			}
 		}
 	}
-	if !contains(c.Redact, "access_token") || !contains(c.Redact, "refresh_token") {
+	if !slices.Contains(c.Redact, "access_token") || !slices.Contains(c.Redact, "refresh_token") {
 		return invalid(where, "access_token and refresh_token are not both redacted")
 	}
 	for _, name := range c.Redact {
@@ -116,15 +117,6 @@ func (c *Client) check() error {
 		}
 	}
 	return nil
-}
-
-func contains(list []string, want string) bool {
-	for _, s := range list {
-		if s == want {
-			return true
-		}
-	}
-	return false
 }
 
 // Check reports what is wrong with an endpoint that is not none.
