@@ -160,8 +160,12 @@ func TestClockThatIsSetBackHoldsUpNothing(t *testing.T) {
 	until := make(chan struct{})
 	s.IDP.SetFaults(devidp.Fault{Endpoint: devidp.EndpointRefresh, Kind: devidp.FaultHold, Until: until})
 	s.IDP.ExpireAccess()
+	s.IDP.ClearRequests()
 	got := s.ask(p)
 	assert.Equal(t, "vault_timeout", got.Error, "the deadline holds: %+v", got)
+	// Let go before the server sees that, it would answer nobody with the next refresh
+	// token.
+	s.waitRequest(func(r devidp.Request) bool { return r.Path == "/token" && r.Aborted })
 	close(until)
 	s.IDP.SetFaults()
 
