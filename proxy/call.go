@@ -13,18 +13,18 @@ import (
 // fields of the result: "error", code, message; or "ok" and key/value pairs. It
 // blocks. Nothing it returns is a token that the app may not see.
 func (p *Proxy) Call(ctx context.Context, pairs []string) []string {
-	operation, name, ok := decodeCall(pairs)
+	c, ok := decodeCall(pairs)
 	if !ok {
 		return callError(protocol.CodeInvalidRequest, "The vault frame refused the message: it has not the fields of a call. Deploy app and vault from the same build.")
 	}
-	client, ok := p.clientNamed(name)
+	client, ok := p.clientNamed(c.client)
 	if !ok {
 		return callError(protocol.CodeUnknownClient, "No client of this name is configured. Name one of: "+p.clientNames()+".")
 	}
 	ctx, cancel := within(ctx, p.timeout())
 	defer cancel()
 	var err error
-	switch operation {
+	switch c.operation {
 	case protocol.CallStatus:
 		return p.status(ctx, client)
 	case protocol.CallRefresh:
@@ -43,27 +43,35 @@ func (p *Proxy) Call(ctx context.Context, pairs []string) []string {
 	return []string{"ok"}
 }
 
-// decodeCall reads a MessageCall strictly: each key once, none else.
-func decodeCall(pairs []string) (operation, client string, ok bool) {
-	seen := map[string]string{}
+// call is a decoded protocol.MessageCall.
+type call struct {
+	operation string
+	client    string // as the app named it; "" for the only one
+}
+
+// decodeCall reads a message strictly: each key once, none else.
+func decodeCall(pairs []string) (c call, ok bool) {
+	var version, kind string
 	for i := 0; i+1 < len(pairs); i += 2 {
-		if _, doubled := seen[pairs[i]]; doubled {
-			return "", "", false
+		for j := 0; j < i; j += 2 {
+			if pairs[j] == pairs[i] {
+				return call{}, false
+			}
 		}
-		seen[pairs[i]] = pairs[i+1]
+		switch value := pairs[i+1]; pairs[i] {
+		case "v":
+			version = value
+		case "type":
+			kind = value
+		case "call":
+			c.operation = value
+		case "client":
+			c.client = value
+		default:
+			return call{}, false
+		}
 	}
-	if seen["v"] != protocol.VersionText || seen["type"] != protocol.MessageCall {
-		return "", "", false
-	}
-	operation, client = seen["call"], seen["client"]
-	if operation == "" {
-		return "", "", false
-	}
-	known := 3
-	if _, ok := seen["client"]; ok {
-		known = 4
-	}
-	return operation, client, len(seen) == known && len(pairs) == 2*known
+	return c, len(pairs)%2 == 0 && version == protocol.VersionText && kind == protocol.MessageCall && c.operation != ""
 }
 
 func callError(code protocol.Code, message string) []string {

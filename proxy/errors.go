@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 
+	"tokenvault/internal/jsontext"
 	"tokenvault/internal/protocol"
 )
 
@@ -18,9 +19,9 @@ var (
 // has the shape that users of Ping's Token Vault know: {"error", "message"}.
 func refusal(status int, code protocol.Code, message string) Answer {
 	body := append([]byte(nil), `{"error":`...)
-	body = appendJSONString(body, string(code))
+	body = jsontext.AppendString(body, string(code))
 	body = append(body, `,"message":`...)
-	body = appendJSONString(body, message)
+	body = jsontext.AppendString(body, message)
 	body = append(body, '}')
 	return Answer{
 		Action:     Reply,

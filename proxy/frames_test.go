@@ -63,7 +63,7 @@ func TestLogoutWaitsForAFrameThatIsSlow(t *testing.T) {
 			t.Error("the sign-out has returned while a frame had the token")
 		default:
 		}
-		there.Heard(busMessage("main", protocol.EventSignedOut))
+		there.Heard(busMessage(Event{Client: "main", Name: protocol.EventSignedOut}))
 		<-returned
 		require.Equal(t, barrierTimeout/2, time.Since(began))
 	})
@@ -180,7 +180,7 @@ func (o *origin) openSlowly(bus Bus) (*Proxy, *slowStore) {
 	slow := &slowStore{Store: o.store, gate: make(chan struct{})}
 	return New(o.table, Browser{
 		Store: slow, Sealer: xorSealer{}, Locker: o.locks, Fetcher: o.server, Bus: bus, Clock: o.clock,
-	}, func(string, string) {}), slow
+	}, func(Event) {}), slow
 }
 
 func (s *slowStore) Load(ctx context.Context, name string) ([]byte, error) {
@@ -260,11 +260,11 @@ func TestHeard(t *testing.T) {
 		for _, message := range []string{"", "signedout", "x"} {
 			frame.Heard(message)
 		}
-		frame.Heard(busMessage("unknown", protocol.EventSignedOut))
+		frame.Heard(busMessage(Event{Client: "unknown", Name: protocol.EventSignedOut}))
 		synctest.Wait()
 		require.NotNil(t, frame.sessions.peek("main"), "what is no message is dropped")
-		frame.Heard(busMessage("main", protocol.EventRefreshed))
-		frame.Heard(busMessage("main", ""))
+		frame.Heard(busMessage(Event{Client: "main", Name: protocol.EventRefreshed}))
+		frame.Heard(busMessage(Event{Client: "main", Name: ""}))
 		synctest.Wait()
 		require.NotNil(t, frame.sessions.peek("main"), "and read again")
 		require.Equal(t, []string{"main signedin", "unknown signedout", "main refreshed"}, frame.heard())

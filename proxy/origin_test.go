@@ -137,10 +137,10 @@ func (o *origin) open() *frame {
 	f := &frame{origin: o}
 	f.Proxy = New(o.table, Browser{
 		Store: o.store, Sealer: xorSealer{}, Locker: o.locks, Fetcher: o.server, Bus: bus{f}, Clock: o.clock,
-	}, func(client, event string) {
+	}, func(event Event) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.events = append(f.events, client+" "+event)
+		f.events = append(f.events, event.Client+" "+event.Name)
 	})
 	o.mu.Lock()
 	defer o.mu.Unlock()

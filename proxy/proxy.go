@@ -30,16 +30,31 @@ type Proxy struct {
 	flights  flights
 	hints    hints
 	unstored unstored
-	// tell sends an event of a client to the page that embeds the frame.
-	tell func(client, event string)
+	tell     func(Event)
 
 	mu        sync.Mutex
 	exchanges map[uint32]*exchange
 }
 
-// New makes the proxy for a policy. tell is called for each event of a client,
-// from this frame or another; it must not block.
-func New(table *policy.Table, browser Browser, tell func(client, event string)) *Proxy {
+// Event is what the page that embeds the frame is told.
+type Event struct {
+	Client, Name string   // Name is one of protocol's Event…
+	Details      []string // key, value, key, value, …
+}
+
+// ofSession reports whether the stored session of the client is another one since.
+func (e Event) ofSession() bool {
+	switch e.Name {
+	case "", protocol.EventSignedIn, protocol.EventRefreshed, protocol.EventSignedOut:
+		return true
+	default:
+		return false
+	}
+}
+
+// New makes the proxy for a policy. tell is called for each event, of this frame or
+// another, and sends it to the page that embeds this one; it must not block.
+func New(table *policy.Table, browser Browser, tell func(Event)) *Proxy {
 	return &Proxy{
 		table:     table,
 		fetcher:   browser.Fetcher,
@@ -62,14 +77,18 @@ func (p *Proxy) Warm(ctx context.Context) {
 
 // Heard takes a message of another frame of the vault origin. It does not block.
 func (p *Proxy) Heard(message string) {
-	client, event, ok := parseBusMessage(message)
+	event, ok := parseBusMessage(message)
 	if !ok {
 		return
 	}
-	p.sessions.drop(client)
-	if event != "" {
-		p.tell(client, event)
+	if event.Name != "" {
+		p.tell(event)
 	}
+	if !event.ofSession() {
+		return
+	}
+	client := event.Client
+	p.sessions.drop(client)
 	// Read what the other frame has stored: for the next request, and because a
 	// body that streams through this frame may echo the token of that one.
 	go func() {
@@ -169,7 +188,7 @@ func (p *Proxy) save(client *policy.Client, before, next *session, event string)
 		return err
 	}
 	if event != "" {
-		p.tell(client.Name, event)
+		p.tell(Event{Client: client.Name, Name: event})
 	}
 	return nil
 }
@@ -182,7 +201,7 @@ func (p *Proxy) forget(client *policy.Client, before *session) error {
 	if err := p.sessions.forget(ctx, client.Name, before, protocol.EventSignedOut); err != nil {
 		return err
 	}
-	p.tell(client.Name, protocol.EventSignedOut)
+	p.tell(Event{Client: client.Name, Name: protocol.EventSignedOut})
 	return nil
 }
 

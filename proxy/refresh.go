@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"tokenvault/internal/jsontext"
 	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
 )
@@ -193,13 +194,13 @@ func (p *Proxy) giveUp(client *policy.Client, refused *session) (*session, error
 
 // oauthError returns the error code of an OAuth error response (RFC 6749 §5.2).
 func oauthError(body []byte) string {
-	list, err := members(body)
+	list, err := jsontext.Members(body)
 	if err != nil {
 		return ""
 	}
 	for _, m := range list {
-		if m.outer && m.name == "error" {
-			code, _ := m.text(body)
+		if m.Outer && m.Name == "error" {
+			code, _ := m.Text(body)
 			return code
 		}
 	}

@@ -257,7 +257,7 @@ func (s *sessions) announce(ctx context.Context, client string, before *session,
 		before = s.peek(client)
 	}
 	s.drop(client)
-	if err := s.bus.Publish(busMessage(client, event)); err != nil {
+	if err := s.bus.Publish(busMessage(Event{Client: client, Name: event})); err != nil {
 		return err
 	}
 	if before == nil {
@@ -274,11 +274,16 @@ func (s *sessions) announce(ctx context.Context, client string, before *session,
 	return nil
 }
 
-// A bus message is the event, "" for one that the app is not told of, and the
-// client, in this order: event names have no line feed.
-func busMessage(client, event string) string { return event + "\n" + client }
+// A bus message is the fields of an event by lines: none of them has a line feed.
+// The name is "" for an event that the app is not told of.
+func busMessage(event Event) string {
+	return strings.Join(append([]string{event.Client, event.Name}, event.Details...), "\n")
+}
 
-func parseBusMessage(message string) (client, event string, ok bool) {
-	event, client, ok = strings.Cut(message, "\n")
-	return client, event, ok
+func parseBusMessage(message string) (event Event, ok bool) {
+	fields := strings.Split(message, "\n")
+	if len(fields) < 2 {
+		return Event{}, false
+	}
+	return Event{fields[0], fields[1], fields[2:]}, true
 }

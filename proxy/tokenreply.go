@@ -3,6 +3,7 @@ package proxy
 import (
 	"time"
 
+	"tokenvault/internal/jsontext"
 	"tokenvault/internal/secret"
 )
 
@@ -13,7 +14,7 @@ const maxLifetime = 10 * 365 * 24 * time.Hour
 // and returns the session it makes and the body that the app may see. The
 // refresh token of the session before is kept if the server sent no new one (§6).
 func readTokenReply(body []byte, redact []string, before *session, now time.Time) (*session, error) {
-	list, err := members(body)
+	list, err := jsontext.Members(body)
 	if err != nil {
 		return nil, errBadTokenReply
 	}
@@ -26,20 +27,20 @@ func readTokenReply(body []byte, redact []string, before *session, now time.Time
 	}
 	var named []string // every value under a name to redact
 	for _, m := range list {
-		text, _ := m.text(body)
-		if contains(redact, m.name) {
+		text, _ := m.Text(body)
+		if contains(redact, m.Name) {
 			named = append(named, text)
 		}
-		if !m.outer {
+		if !m.Outer {
 			continue
 		}
-		switch m.name {
+		switch m.Name {
 		case "access_token", "refresh_token", "id_token":
 			if !printable(text) {
 				return nil, errBadTokenReply
 			}
 		}
-		switch m.name {
+		switch m.Name {
 		case "access_token":
 			next.access = secret.New(text)
 		case "refresh_token":
@@ -55,7 +56,7 @@ func readTokenReply(body []byte, redact []string, before *session, now time.Time
 				return nil, errBadTokenReply
 			}
 		case "expires_in":
-			if seconds, ok := m.seconds(body, int64(maxLifetime/time.Second)); ok {
+			if seconds, ok := m.Seconds(body, int64(maxLifetime/time.Second)); ok {
 				next.lifetime = time.Duration(seconds) * time.Second
 				next.expiresAt = now.Add(next.lifetime)
 			}
@@ -84,25 +85,25 @@ func printable(text string) bool {
 
 // redactMembers replaces the values of the named members, at any depth, and only
 // those bytes.
-func redactMembers(body []byte, list []member, names []string) []byte {
+func redactMembers(body []byte, list []jsontext.Member, names []string) []byte {
 	out := make([]byte, 0, len(body))
 	from := 0
 	for _, m := range list {
-		if m.start < from || !contains(names, m.name) || m.isNull(body) {
+		if m.Start < from || !contains(names, m.Name) || m.IsNull(body) {
 			continue
 		}
-		out = append(out, body[from:m.start]...)
+		out = append(out, body[from:m.Start]...)
 		out = append(out, '"')
 		out = append(out, secret.Redacted...)
 		out = append(out, '"')
-		from = m.end
+		from = m.End
 	}
 	return append(out, body[from:]...)
 }
 
 // redactError hides tokens in an answer that is no success, whatever it is.
 func redactError(body []byte, redact []string) []byte {
-	list, err := members(body)
+	list, err := jsontext.Members(body)
 	if err != nil {
 		return body
 	}

@@ -114,7 +114,7 @@ class Frame {
   #id = '';
 
   /**
-   * @param {(client: string, event: string) => void} onEvent
+   * @param {(event: string, detail: Record<string, string>) => void} onEvent
    * @param {(error: TokenVaultError) => void} onLost called when what was sent to the frame will not be answered
    * @param {(error: TokenVaultError) => void} onFailed called when the frame answers that it cannot work
    */
@@ -219,7 +219,7 @@ class Frame {
   /** @param {MessageEvent} event */
   #receive(event) {
     if (event.source === null || event.source !== this.#element?.contentWindow || event.origin !== vault) return;
-    const { type, client, event: name, message, v } = event.data;
+    const { type, client, event: name, message, v, ...details } = event.data;
     // The frame's own version counts: that it refused a message of another says
     // only that some script in this page has sent one.
     if (v !== version) {
@@ -228,7 +228,7 @@ class Frame {
       );
     } else if (type === 'ready') this.#listen();
     else if (type === 'fault') this.#fail(new TokenVaultError('vault_unavailable', message));
-    else if (type === 'event') this.#onEvent(client, name);
+    else if (type === 'event') this.#onEvent(name, { client, ...details });
   }
 
   #listen() {
@@ -632,7 +632,7 @@ class TokenVault {
 
   constructor() {
     this.#frame = new Frame(
-      (client, event) => this.#emit(event, { client }),
+      (event, detail) => this.#emit(event, detail),
       (error) => this.#lose(error),
       (error) => this.#fail(error),
     );

@@ -63,7 +63,7 @@ func VaultHeaders(table *policy.Table) []Header {
 		{"Content-Security-Policy", strings.Join([]string{
 			"default-src 'none'",
 			"script-src 'self' 'wasm-unsafe-eval'",
-			connectSrc(append(table.Origins(), table.RedirectOrigins...)),
+			connectSrc(table.ConnectOrigins()),
 			"frame-ancestors " + table.AppOrigin,
 			"base-uri 'none'",
 			"form-action 'none'",

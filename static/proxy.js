@@ -55,8 +55,11 @@ globalThis.tokenvaultHost = {
     settlers.get(id)?.(address);
     settlers.delete(id);
   },
-  tell(client, event) {
-    postToApp({ type: 'event', client, event });
+  tell(client, event, ...details) {
+    /** @type {Record<string, string>} */
+    const message = { type: 'event', client, event };
+    for (let i = 0; i + 1 < details.length; i += 2) message[details[i]] = details[i + 1];
+    postToApp(message);
   },
   wake() {},
 };

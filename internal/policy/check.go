@@ -49,7 +49,8 @@ func (t *Table) Check() error {
 				return invalid("client "+c.Name, "name used twice")
 			}
 		}
-		for _, origin := range c.origins() {
+		one := Table{Clients: []Client{*c}}
+		for _, origin := range append(one.ConnectOrigins(), c.SignIn.Authorization.Origin) {
 			if origin == t.VaultOrigin {
 				return invalid("client "+c.Name, "a URL at the vault origin")
 			}
@@ -59,7 +60,9 @@ func (t *Table) Check() error {
 }
 
 func (t *Table) checkRedirectOrigins() error {
-	others := append(t.Origins(), t.AppOrigin, t.VaultOrigin)
+	known := *t
+	known.RedirectOrigins = nil
+	others := append(known.ConnectOrigins(), t.AppOrigin, t.VaultOrigin)
 	for i, origin := range t.RedirectOrigins {
 		where := "redirect origin " + origin
 		if !validOrigin(origin) {
@@ -70,11 +73,6 @@ func (t *Table) checkRedirectOrigins() error {
 		}
 	}
 	return nil
-}
-
-func (c *Client) origins() []string {
-	one := Table{Clients: []Client{*c}}
-	return one.Origins()
 }
 
 func (c *Client) check() error {
@@ -116,6 +114,40 @@ func (c *Client) check() error {
 			return err
 		}
 	}
+	return c.checkSignIn()
+}
+
+func (c *Client) checkSignIn() error {
+	where := "sign-in of client " + c.Name
+	s := &c.SignIn
+	if !c.OwnsSignIn() {
+		if !s.Pushed.IsZero() || !s.Keys.IsZero() || s.RequireIssuer || len(s.ReturnTo)+len(s.Claims)+len(s.Parameters) > 0 {
+			return invalid(where, "no authorization endpoint")
+		}
+		return nil
+	}
+	if err := s.Authorization.Check(); err != nil {
+		return err
+	}
+	if c.Issuer == "" {
+		return invalid(where, "no issuer")
+	}
+	if s.Keys.IsZero() {
+		return invalid(where, "no key set")
+	}
+	if len(s.ReturnTo) == 0 {
+		return invalid(where, "nowhere to return to")
+	}
+	for _, pattern := range s.ReturnTo {
+		if what := patternFault(pattern); what != "" {
+			return invalid(where, what)
+		}
+	}
+	for _, name := range slices.Concat(s.Claims, s.Parameters) {
+		if !utf8.ValidString(name) || name == "" {
+			return invalid(where, "a claim or parameter without a name")
+		}
+	}
 	return nil
 }
 
@@ -142,14 +174,7 @@ func (r *Rule) Check() error {
 	if !validOrigin(r.Origin) {
 		return invalid(where, "origin is not scheme://host[:port] in lower case")
 	}
-	path := r.Path
-	if strings.HasSuffix(path, "/*") {
-		path = path[:len(path)-1]
-	}
-	if strings.Contains(path, "*") {
-		return invalid(where, `"*" stands elsewhere than at the end, after "/"`)
-	}
-	if what := PathFault(path); what != "" {
+	if what := patternFault(r.Path); what != "" {
 		return invalid(where, what)
 	}
 	if len(r.Methods) == 0 {
@@ -160,7 +185,21 @@ func (r *Rule) Check() error {
 			return invalid(where, "method is not in upper case letters")
 		}
 	}
+	if what := QueryFault(r.Indicator); what != "" {
+		return invalid(where, "resource indicator is not a URI")
+	}
 	return nil
+}
+
+// patternFault says what is wrong with a path that may end in "/*".
+func patternFault(pattern string) string {
+	if strings.HasSuffix(pattern, "/*") {
+		pattern = pattern[:len(pattern)-1]
+	}
+	if strings.Contains(pattern, "*") {
+		return `"*" stands elsewhere than at the end, after "/"`
+	}
+	return PathFault(pattern)
 }
 
 // PathFault says why a literal path is suspicious, or is no path that new URL

@@ -7,7 +7,7 @@ import (
 
 // header names the format and its version. A build that changes the format
 // changes it, so that a page and a binary of two builds refuse each other.
-const header = "tokenvault policy 2\n"
+const header = "tokenvault policy 3\n"
 
 // Encode writes a table as text that [Decode] reads back without loss.
 //
@@ -53,18 +53,37 @@ func (w *writer) client(c *Client) {
 	w.str(c.Scope)
 	w.str(c.Issuer)
 	for _, e := range c.endpoints() {
-		w.str(e.Origin)
-		w.str(e.Path)
-		w.str(e.Query)
+		w.endpoint(e)
 	}
 	w.list(c.Redact)
 	w.num(c.RefreshBeforeMS)
+	w.flag(c.DPoP)
 	w.num(int64(len(c.Resources)))
 	for j := range c.Resources {
 		r := &c.Resources[j]
 		w.str(r.Origin)
 		w.str(r.Path)
 		w.list(r.Methods)
+		w.str(r.Indicator)
+	}
+	w.endpoint(c.SignIn.Authorization)
+	w.flag(c.SignIn.RequireIssuer)
+	w.list(c.SignIn.ReturnTo)
+	w.list(c.SignIn.Claims)
+	w.list(c.SignIn.Parameters)
+}
+
+func (w *writer) endpoint(e Endpoint) {
+	w.str(e.Origin)
+	w.str(e.Path)
+	w.str(e.Query)
+}
+
+func (w *writer) flag(set bool) {
+	if set {
+		w.num(1)
+	} else {
+		w.num(0)
 	}
 }
 
@@ -136,6 +155,14 @@ func (r *reader) num() int64 {
 	return n
 }
 
+func (r *reader) flag() bool {
+	n := r.num()
+	if n != 0 && n != 1 {
+		r.fail("0 or 1 expected")
+	}
+	return n == 1
+}
+
 // count reads the length of a list. An element takes three bytes at least, which
 // bounds what a forged length can ask for.
 func (r *reader) count() int64 {
@@ -170,12 +197,20 @@ func (r *reader) client() Client {
 		UserInfo:   r.endpoint(),
 		EndSession: r.endpoint(),
 
+		SignIn: SignIn{Pushed: r.endpoint(), Keys: r.endpoint()},
+
 		Redact:          r.list(),
 		RefreshBeforeMS: r.num(),
+		DPoP:            r.flag(),
 	}
 	for range r.count() {
-		c.Resources = append(c.Resources, Rule{Origin: r.str(), Path: r.str(), Methods: r.list()})
+		c.Resources = append(c.Resources, Rule{Origin: r.str(), Path: r.str(), Methods: r.list(), Indicator: r.str()})
 	}
+	c.SignIn.Authorization = r.endpoint()
+	c.SignIn.RequireIssuer = r.flag()
+	c.SignIn.ReturnTo = r.list()
+	c.SignIn.Claims = r.list()
+	c.SignIn.Parameters = r.list()
 	return c
 }
 

@@ -39,9 +39,9 @@ func TestDecodeRejects(t *testing.T) {
 	}
 	tests := []struct{ name, text, want string }{
 		{"nothing", "", "not a policy table"},
-		{"the header alone", "tokenvault policy 2\n", "without a length"},
-		{"another version", replace("policy 2", "policy 1"), "not a policy table"},
-		{"no header", strings.TrimPrefix(good, "tokenvault policy 2\n"), "not a policy table"},
+		{"the header alone", "tokenvault policy 3\n", "without a length"},
+		{"another version", replace("policy 3", "policy 2"), "not a policy table"},
+		{"no header", strings.TrimPrefix(good, "tokenvault policy 3\n"), "not a policy table"},
 		{"text after the end", good + "0:,", "after the end"},
 		{"a newline after the end", good + "\n", "after the end"},
 		{"a space before", " " + good, "not a policy table"},

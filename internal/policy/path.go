@@ -100,7 +100,7 @@ func (t *Table) judgeSuspicious(origin, path string) Verdict {
 	lenient := lenientPath(path)
 	for i := range t.Clients {
 		c := &t.Clients[i]
-		for _, e := range c.endpoints() {
+		for _, e := range c.routes() {
 			if e.Origin == origin && couldMean(e.Path, path, lenient) {
 				return deny(i, SuspiciousPath)
 			}

@@ -133,6 +133,9 @@ type Rule struct {
 	Origin  string   // as the browser serialises it: "https://api.example.com"
 	Path    string   // exact ("/v1/items"), or everything below ("/v1/*")
 	Methods []string // upper case; GET implies HEAD
+	// Indicator is the resource indicator (RFC 8707) that the token for this rule is
+	// asked for with; "" for the token that the server gives without one.
+	Indicator string
 }
 
 // Endpoint is one URL of an authorization server. The zero value is "none".
@@ -170,8 +173,29 @@ type Client struct {
 
 	Redact          []string // JSON members hidden from the app; access_token and refresh_token at least
 	RefreshBeforeMS int64    // refresh this long before expiry
+	DPoP            bool     // tokens are bound to a key of the vault (RFC 9449)
 	Resources       []Rule
+
+	SignIn SignIn
 }
+
+// SignIn is how the vault signs a client in by itself. The zero value leaves that to
+// the app, whose requests to the token endpoint come through the vault.
+type SignIn struct {
+	Authorization Endpoint // RFC 6749 §3.1; only ever navigated to
+	Pushed        Endpoint // pushed authorization requests (RFC 9126); zero: none are made
+	Keys          Endpoint // the server's JSON Web Key Set (RFC 7517 §5)
+	// RequireIssuer refuses an authorization response without iss (RFC 9207). One
+	// with another iss is refused anyway.
+	RequireIssuer bool
+	ReturnTo      []string // patterns of paths of the app origin, as in Rule
+	Claims        []string // of the id_token, that the app may read
+	Parameters    []string // of the authorization request, that the app may set beside those of login
+}
+
+// OwnsSignIn reports whether the vault signs this client in by itself. The app has
+// no way to the client's token endpoint then: Judge knows none.
+func (c *Client) OwnsSignIn() bool { return !c.SignIn.Authorization.IsZero() }
 
 // Table is the whole policy of one deployment.
 type Table struct {
@@ -215,9 +239,10 @@ func (t *Table) knows(origin string) bool {
 	}
 	for i := range t.Clients {
 		c := &t.Clients[i]
-		if c.Token.Origin == origin || c.Revocation.Origin == origin ||
-			c.UserInfo.Origin == origin || c.EndSession.Origin == origin {
-			return true
+		for _, e := range c.routes() {
+			if e.Origin == origin {
+				return true
+			}
 		}
 		for j := range c.Resources {
 			if c.Resources[j].Origin == origin {
@@ -234,7 +259,7 @@ func (t *Table) judgeEndpoint(origin, path, query, method string) (v Verdict, ok
 	for i := range t.Clients {
 		c := &t.Clients[i]
 		switch {
-		case c.Token.at(origin, path) && c.Token.Query == query:
+		case c.Token.at(origin, path) && c.Token.Query == query && !c.OwnsSignIn():
 			return allowMethod(Token, i, method == "POST"), true
 		case c.Revocation.at(origin, path) && c.Revocation.Query == query:
 			return allowMethod(Revocation, i, method == "POST"), true
@@ -252,7 +277,8 @@ func (t *Table) judgeEndpoint(origin, path, query, method string) (v Verdict, ok
 // such a URL answers are tokens that the vault does not know yet and could not
 // scrub. A server that ignores additional parameters takes it for the endpoint
 // itself, so it is denied where every configured parameter is there; otherwise
-// (a server that routes by query) it is some other page, and left alone.
+// (a server that routes by query) it is some other page, and left alone. So is the
+// token endpoint of a client that the vault signs in.
 func (t *Table) judgeOtherQuery(origin, path, query string) (v Verdict, ok bool) {
 	for i := range t.Clients {
 		c := &t.Clients[i]
@@ -260,7 +286,7 @@ func (t *Table) judgeOtherQuery(origin, path, query string) (v Verdict, ok bool)
 			if !e.at(origin, path) {
 				continue
 			}
-			if hasParameters(query, e.Query) {
+			if hasParameters(query, e.Query) && !(e == &c.Token && c.OwnsSignIn()) {
 				return deny(i, QueryNotAllowed), true
 			}
 			v, ok = bypass, true
@@ -345,7 +371,7 @@ func under(pattern, path string) bool {
 
 // Origins returns the distinct origins for which [Table.Judge] can answer
 // anything but Bypass, in the order of the table. It is the interceptor's
-// prefilter, and with RedirectOrigins the vault's connect-src.
+// prefilter.
 func (t *Table) Origins() []string {
 	var origins []string
 	for _, place := range t.Places() {
@@ -371,7 +397,7 @@ func (t *Table) Places() []Place {
 	}
 	for i := range t.Clients {
 		c := &t.Clients[i]
-		for _, e := range c.endpoints() {
+		for _, e := range c.routes() {
 			add(Place{e.Origin, e.Path})
 		}
 		for _, r := range c.Resources {
@@ -381,8 +407,38 @@ func (t *Table) Places() []Place {
 	return places
 }
 
-func (c *Client) endpoints() [4]Endpoint {
-	return [...]Endpoint{c.Token, c.Revocation, c.UserInfo, c.EndSession}
+// endpoints are all endpoints that the vault calls, in the order of the struct.
+func (c *Client) endpoints() [6]Endpoint {
+	return [...]Endpoint{c.Token, c.Revocation, c.UserInfo, c.EndSession, c.SignIn.Pushed, c.SignIn.Keys}
+}
+
+// routes are the endpoints that requests of the app lead to.
+func (c *Client) routes() [4]Endpoint {
+	routes := [...]Endpoint{c.Token, c.Revocation, c.UserInfo, c.EndSession}
+	if c.OwnsSignIn() {
+		routes[0] = Endpoint{}
+	}
+	return routes
+}
+
+// ConnectOrigins returns the distinct origins that the vault makes requests to, or
+// is led to by redirects.
+func (t *Table) ConnectOrigins() []string {
+	origins := t.Origins()
+	add := func(origin string) {
+		if origin != "" && !slices.Contains(origins, origin) {
+			origins = append(origins, origin)
+		}
+	}
+	for i := range t.Clients {
+		for _, e := range t.Clients[i].endpoints() {
+			add(e.Origin)
+		}
+	}
+	for _, origin := range t.RedirectOrigins {
+		add(origin)
+	}
+	return origins
 }
 
 // ClientIndex finds a client by its name, else by its client_id. An id that
@@ -406,4 +462,16 @@ func (t *Table) ClientIndex(name string) (int, bool) {
 		return NoClient, false
 	}
 	return byID, true
+}
+
+// MayReturnTo reports whether a sign-in may end at this path of the app origin. With
+// a pattern of its own a part of the app is meant, and a path that servers read
+// differently is none of it.
+func (s *SignIn) MayReturnTo(path string) bool {
+	for _, pattern := range s.ReturnTo {
+		if pattern == "/*" || under(pattern, path) && !suspicious(path) {
+			return true
+		}
+	}
+	return false
 }

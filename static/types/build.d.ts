@@ -45,7 +45,7 @@ declare var tokenvaultHost: {
   /** The work that waited under this number is done; its answer is at the address until the call returns. */
   settled(id: number, address: number): void;
   /** Something happened to a client's tokens. */
-  tell(client: string, event: string): void;
+  tell(client: string, event: string, ...details: string[]): void;
   /** Set by wasm/proxy: lets goroutines run that an export has started. */
   wake(): void;
 };

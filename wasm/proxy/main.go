@@ -188,7 +188,13 @@ func answer(a proxy.Answer) uint32 {
 func settled(id, address uint32) { host("settled", id, address) }
 
 // tell sends an event to the embedding page.
-func tell(client, event string) { host("tell", client, event) }
+func tell(event proxy.Event) {
+	args := []any{event.Client, event.Name}
+	for _, detail := range event.Details {
+		args = append(args, detail)
+	}
+	host("tell", args...)
+}
 
 // host calls a function of proxy.js. One that throws is a fault of ours which
 // nothing here can mend; it is on the console already.

@@ -1,4 +1,8 @@
-package proxy
+// Package jsontext reads and writes the little JSON that the vault frame needs to
+// understand, without encoding/json, which is 1080 KB in a WebAssembly binary. It is
+// trusted with bytes of servers and apps, and accepts nothing that the browser's
+// JSON.parse refuses (RFC 8259).
+package jsontext
 
 import (
 	"errors"
@@ -8,61 +12,61 @@ import (
 	"tokenvault/internal/hex"
 )
 
-// errNotJSONObject is returned for a body that is not one JSON object.
-var errNotJSONObject = errors.New("the body is not a JSON object")
+// ErrNotObject is returned for a body that is not one JSON object.
+var ErrNotObject = errors.New("the body is not a JSON object")
 
-// maxJSONDepth bounds nesting; a token response is flat.
-const maxJSONDepth = 64
+// maxDepth bounds nesting; a token response is flat.
+const maxDepth = 64
 
-// member is one name/value pair of an object, by its place in the body. Places
+// Member is one name/value pair of an object, by its place in the body. Places
 // and not values, because redaction replaces bytes in place: what the server
 // wrote around them (order, spacing, number formats, doubled names) reaches the
 // app as it was.
-type member struct {
-	name       string
-	start, end int  // of the value, in the body
-	outer      bool // of the outermost object, not of one within
+type Member struct {
+	Name       string
+	Start, End int  // of the value, in the body
+	Outer      bool // of the outermost object, not of one within
 }
 
-// members reads body, one object (RFC 8259), checks all of it and returns the
+// Members reads body, one object (RFC 8259), checks all of it and returns the
 // members of every object in it, by their place. It accepts nothing that the
 // browser's JSON.parse refuses: a body that the two read differently could hide a
 // token.
-func members(body []byte) ([]member, error) {
+func Members(body []byte) ([]Member, error) {
 	s := scanner{body: body}
 	s.space()
 	if !s.take('{') {
-		return nil, errNotJSONObject
+		return nil, ErrNotObject
 	}
 	if err := s.object(1); err != nil {
 		return nil, err
 	}
 	s.space()
 	if s.at != len(body) || !utf8.Valid(body) {
-		return nil, errNotJSONObject
+		return nil, ErrNotObject
 	}
 	return s.found, nil
 }
 
-// text returns the value of a string member.
-func (m member) text(body []byte) (string, bool) {
-	raw := body[m.start:m.end]
+// Text returns the value of a string member.
+func (m Member) Text(body []byte) (string, bool) {
+	raw := body[m.Start:m.End]
 	if len(raw) < 2 || raw[0] != '"' {
 		return "", false
 	}
 	return unquote(raw), true
 }
 
-// isNull reports whether the value is null.
-func (m member) isNull(body []byte) bool {
-	return string(body[m.start:m.end]) == "null"
+// IsNull reports whether the value is null.
+func (m Member) IsNull(body []byte) bool {
+	return string(body[m.Start:m.End]) == "null"
 }
 
-// seconds returns a number member, or a string of digits as some servers write
+// Seconds returns a number member, or a string of digits as some servers write
 // it, in whole seconds and most at most. By hand: strconv.ParseFloat is 30 KB.
-func (m member) seconds(body []byte, most int64) (int64, bool) {
-	raw := string(body[m.start:m.end])
-	if text, ok := m.text(body); ok {
+func (m Member) Seconds(body []byte, most int64) (int64, bool) {
+	raw := string(body[m.Start:m.End])
+	if text, ok := m.Text(body); ok {
 		raw = text
 	}
 	var value int64
@@ -83,7 +87,7 @@ func (m member) seconds(body []byte, most int64) (int64, bool) {
 type scanner struct {
 	body  []byte
 	at    int
-	found []member
+	found []Member
 }
 
 func (s *scanner) space() {
@@ -120,15 +124,15 @@ func (s *scanner) object(depth int) error {
 		name := unquote(s.body[start:s.at])
 		s.space()
 		if !s.take(':') {
-			return errNotJSONObject
+			return ErrNotObject
 		}
 		s.space()
 		at := len(s.found) // before the members within its value
-		s.found = append(s.found, member{name: name, start: s.at, outer: depth == 1})
+		s.found = append(s.found, Member{Name: name, Start: s.at, Outer: depth == 1})
 		if err := s.value(depth); err != nil {
 			return err
 		}
-		s.found[at].end = s.at
+		s.found[at].End = s.at
 		s.space()
 		if s.take(',') {
 			continue
@@ -136,7 +140,7 @@ func (s *scanner) object(depth int) error {
 		if s.take('}') {
 			return nil
 		}
-		return errNotJSONObject
+		return ErrNotObject
 	}
 }
 
@@ -157,13 +161,13 @@ func (s *scanner) array(depth int) error {
 		if s.take(']') {
 			return nil
 		}
-		return errNotJSONObject
+		return ErrNotObject
 	}
 }
 
 func (s *scanner) value(depth int) error {
-	if s.at >= len(s.body) || depth >= maxJSONDepth {
-		return errNotJSONObject
+	if s.at >= len(s.body) || depth >= maxDepth {
+		return ErrNotObject
 	}
 	switch c := s.body[s.at]; {
 	case c == '{':
@@ -187,7 +191,7 @@ func (s *scanner) value(depth int) error {
 
 func (s *scanner) word(want string) error {
 	if len(s.body)-s.at < len(want) || string(s.body[s.at:s.at+len(want)]) != want {
-		return errNotJSONObject
+		return ErrNotObject
 	}
 	s.at += len(want)
 	return nil
@@ -204,17 +208,17 @@ func (s *scanner) digits() bool {
 func (s *scanner) number() error {
 	s.take('-')
 	if !s.take('0') && !s.digits() {
-		return errNotJSONObject
+		return ErrNotObject
 	}
 	if s.take('.') && !s.digits() {
-		return errNotJSONObject
+		return ErrNotObject
 	}
 	if s.take('e') || s.take('E') {
 		if !s.take('+') {
 			s.take('-')
 		}
 		if !s.digits() {
-			return errNotJSONObject
+			return ErrNotObject
 		}
 	}
 	return nil
@@ -223,7 +227,7 @@ func (s *scanner) number() error {
 // text reads a string with its quotes.
 func (s *scanner) text() error {
 	if !s.take('"') {
-		return errNotJSONObject
+		return ErrNotObject
 	}
 	for s.at < len(s.body) {
 		c := s.body[s.at]
@@ -232,10 +236,10 @@ func (s *scanner) text() error {
 		case c == '"':
 			return nil
 		case c < 0x20:
-			return errNotJSONObject
+			return ErrNotObject
 		case c == '\\':
 			if s.at >= len(s.body) {
-				return errNotJSONObject
+				return ErrNotObject
 			}
 			escape := s.body[s.at]
 			s.at++
@@ -243,15 +247,15 @@ func (s *scanner) text() error {
 			case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 			case 'u':
 				if _, ok := hex4(s.body[s.at:]); !ok {
-					return errNotJSONObject
+					return ErrNotObject
 				}
 				s.at += 4
 			default:
-				return errNotJSONObject
+				return ErrNotObject
 			}
 		}
 	}
-	return errNotJSONObject
+	return ErrNotObject
 }
 
 // unquote decodes a string that text has accepted.
@@ -319,8 +323,8 @@ func hex4(b []byte) (uint16, bool) {
 
 const hexDigits = "0123456789abcdef"
 
-// appendJSONString appends s as a JSON string that is safe in HTML as well.
-func appendJSONString(dst []byte, s string) []byte {
+// AppendString appends s as a JSON string that is safe in HTML as well.
+func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for i := 0; i < len(s); i++ {
 		switch c := s[i]; {

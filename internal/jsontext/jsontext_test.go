@@ -1,4 +1,4 @@
-package proxy
+package jsontext
 
 import (
 	"bytes"
@@ -56,9 +56,9 @@ func depth(body []byte) int {
 func checkMembers(t testing.TB, body []byte) {
 	t.Helper()
 	names, values, want := oracleMembers(body)
-	list, err := members(body)
+	list, err := Members(body)
 	if want && err != nil {
-		require.GreaterOrEqual(t, depth(body), maxJSONDepth, "%q is refused", body)
+		require.GreaterOrEqual(t, depth(body), maxDepth, "%q is refused", body)
 		return
 	}
 	require.Equal(t, want, err == nil, "%q", body)
@@ -68,22 +68,22 @@ func checkMembers(t testing.TB, body []byte) {
 	}
 	at := 0
 	for _, m := range list {
-		require.LessOrEqual(t, m.start, m.end)
-		require.True(t, json.Valid(body[m.start:m.end]), "%q", body[m.start:m.end])
-		if !m.outer {
+		require.LessOrEqual(t, m.Start, m.End)
+		require.True(t, json.Valid(body[m.Start:m.End]), "%q", body[m.Start:m.End])
+		if !m.Outer {
 			continue
 		}
 		require.Less(t, at, len(names))
-		require.Equal(t, names[at], m.name)
-		require.Equal(t, string(values[at]), string(body[m.start:m.end]))
+		require.Equal(t, names[at], m.Name)
+		require.Equal(t, string(values[at]), string(body[m.Start:m.End]))
 		var text string
 		err := json.Unmarshal(values[at], &text)
-		got, isText := m.text(body)
+		got, isText := m.Text(body)
 		require.Equal(t, err == nil && values[at][0] == '"', isText)
 		if isText {
 			require.Equal(t, text, got)
 		}
-		require.Equal(t, string(values[at]) == "null", m.isNull(body))
+		require.Equal(t, string(values[at]) == "null", m.IsNull(body))
 		at++
 	}
 	require.Len(t, names, at)
@@ -116,15 +116,15 @@ func TestMembers(t *testing.T) {
 func TestMembersOfEveryObject(t *testing.T) {
 	t.Parallel()
 	body := []byte(`{"a":{"b":[{"c":1}]},"d":2}`)
-	list, err := members(body)
+	list, err := Members(body)
 	require.NoError(t, err)
 	var got []string
 	for _, m := range list {
 		place := "inner "
-		if m.outer {
+		if m.Outer {
 			place = "outer "
 		}
-		got = append(got, place+m.name+" "+string(body[m.start:m.end]))
+		got = append(got, place+m.Name+" "+string(body[m.Start:m.End]))
 	}
 	require.Equal(t, []string{`outer a {"b":[{"c":1}]}`, `inner b [{"c":1}]`, "inner c 1", "outer d 2"}, got)
 }
@@ -135,49 +135,4 @@ func FuzzMembers(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) { checkMembers(t, body) })
-}
-
-// FuzzRedact checks that a redacted reply is the same JSON but for the tokens.
-func FuzzRedact(f *testing.F) {
-	for _, body := range bodies {
-		f.Add([]byte(body))
-	}
-	f.Add([]byte(`{"access_token":"a","x":{"refresh_token":["b"]},"\u0061ccess_token":null}`))
-	names := []string{"access_token", "refresh_token"}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		list, err := members(body)
-		if err != nil {
-			return
-		}
-		redacted := redactMembers(body, list, names)
-		require.Equal(t, withoutTokens(decode(t, body), names), decode(t, redacted))
-	})
-}
-
-// decode reads a JSON text; its numbers stay texts, which have no limits.
-func decode(t testing.TB, body []byte) (value any) {
-	t.Helper()
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	require.NoError(t, decoder.Decode(&value))
-	return value
-}
-
-// withoutTokens does to a decoded value what redactMembers does to its text.
-func withoutTokens(value any, names []string) any {
-	switch value := value.(type) {
-	case map[string]any:
-		for name, inner := range value {
-			if contains(names, name) && inner != nil {
-				value[name] = "REDACTED"
-			} else {
-				value[name] = withoutTokens(inner, names)
-			}
-		}
-	case []any:
-		for i := range value {
-			value[i] = withoutTokens(value[i], names)
-		}
-	}
-	return value
 }
