@@ -49,30 +49,43 @@ func (t *Table) Check() error {
 				return invalid("client "+c.Name, "name used twice")
 			}
 		}
-		one := Table{Clients: []Client{*c}}
-		for _, origin := range append(one.ConnectOrigins(), c.SignIn.Authorization.Origin) {
-			if origin == t.VaultOrigin {
-				return invalid("client "+c.Name, "a URL at the vault origin")
-			}
+		if c.names(t.VaultOrigin) {
+			return invalid("client "+c.Name, "a URL at the vault origin")
 		}
 	}
 	return t.checkRedirectOrigins()
 }
 
 func (t *Table) checkRedirectOrigins() error {
-	known := *t
-	known.RedirectOrigins = nil
-	others := append(known.ConnectOrigins(), t.AppOrigin, t.VaultOrigin)
 	for i, origin := range t.RedirectOrigins {
 		where := "redirect origin " + origin
 		if !validOrigin(origin) {
 			return invalid(where, "not an origin")
 		}
-		if slices.Contains(others, origin) || slices.Contains(t.RedirectOrigins[:i], origin) {
+		isNamed := origin == t.AppOrigin || origin == t.VaultOrigin || slices.Contains(t.RedirectOrigins[:i], origin)
+		for j := range t.Clients {
+			isNamed = isNamed || t.Clients[j].names(origin)
+		}
+		if isNamed {
 			return invalid(where, "named before")
 		}
 	}
 	return nil
+}
+
+// names reports whether a URL of the client has this origin.
+func (c *Client) names(origin string) bool {
+	for _, e := range c.endpoints() {
+		if e.Origin == origin {
+			return true
+		}
+	}
+	for i := range c.Resources {
+		if c.Resources[i].Origin == origin {
+			return true
+		}
+	}
+	return c.SignIn.Authorization.Origin == origin
 }
 
 func (c *Client) check() error {
@@ -118,37 +131,21 @@ func (c *Client) check() error {
 }
 
 func (c *Client) checkSignIn() error {
-	where := "sign-in of client " + c.Name
 	s := &c.SignIn
-	if !c.OwnsSignIn() {
-		if !s.Pushed.IsZero() || !s.Keys.IsZero() || s.RequireIssuer || len(s.ReturnTo)+len(s.Claims)+len(s.Parameters) > 0 {
-			return invalid(where, "no authorization endpoint")
-		}
+	what := ""
+	switch {
+	case !c.OwnsSignIn():
 		return nil
+	case c.Issuer == "":
+		what = "no issuer"
+	case s.Keys.IsZero():
+		what = "no key set"
+	case len(s.ReturnTo) == 0:
+		what = "nowhere to return to"
+	default:
+		return s.Authorization.Check()
 	}
-	if err := s.Authorization.Check(); err != nil {
-		return err
-	}
-	if c.Issuer == "" {
-		return invalid(where, "no issuer")
-	}
-	if s.Keys.IsZero() {
-		return invalid(where, "no key set")
-	}
-	if len(s.ReturnTo) == 0 {
-		return invalid(where, "nowhere to return to")
-	}
-	for _, pattern := range s.ReturnTo {
-		if what := patternFault(pattern); what != "" {
-			return invalid(where, what)
-		}
-	}
-	for _, name := range slices.Concat(s.Claims, s.Parameters) {
-		if !utf8.ValidString(name) || name == "" {
-			return invalid(where, "a claim or parameter without a name")
-		}
-	}
-	return nil
+	return invalid("sign-in of client "+c.Name, what)
 }
 
 // Check reports what is wrong with an endpoint that is not none.
