@@ -29,7 +29,12 @@ func (p *Proxy) Call(ctx context.Context, pairs []string) []string {
 		return p.status(ctx, client)
 	case protocol.CallRefresh:
 		err = p.refreshNow(ctx, client)
+	case protocol.CallClaims:
+		return p.claims(ctx, client)
 	case protocol.CallLogout:
+		if client.OwnsSignIn() {
+			return p.logoutOwned(ctx, client, c.everywhere)
+		}
 		err = p.logout(client)
 	case protocol.CallRemove:
 		err = p.forgetTokens(client)
@@ -45,8 +50,9 @@ func (p *Proxy) Call(ctx context.Context, pairs []string) []string {
 
 // call is a decoded protocol.MessageCall.
 type call struct {
-	operation string
-	client    string // as the app named it; "" for the only one
+	operation  string
+	client     string // as the app named it; "" for the only one
+	everywhere bool   // of a logout
 }
 
 // decodeCall reads a message strictly: each key once, none else.
@@ -67,6 +73,8 @@ func decodeCall(pairs []string) (c call, ok bool) {
 			c.operation = value
 		case "client":
 			c.client = value
+		case "everywhere":
+			c.everywhere = value == "true"
 		default:
 			return call{}, false
 		}
@@ -124,6 +132,36 @@ func (p *Proxy) status(ctx context.Context, client *policy.Client) []string {
 		result = append(result, "idToken", current.id.Expose()) // EXPOSE: the configuration does not redact the id_token, so the app has it
 	}
 	return result
+}
+
+// claims tells the claims of the id_token that the configuration lists, as a JSON
+// object; nothing when nobody is signed in.
+func (p *Proxy) claims(ctx context.Context, client *policy.Client) []string {
+	current, err := p.sessions.load(ctx, client.Name)
+	if err != nil {
+		code, message := describe(client.Name, err)
+		return callError(code, message)
+	}
+	if current == nil || !current.usable(p.clock()) {
+		return []string{"ok"}
+	}
+	return []string{"ok", "claims", current.claims}
+}
+
+// logoutOwned signs out a client that the vault signs in, and tells the URL to go to
+// if that is to end the session at the server too.
+func (p *Proxy) logoutOwned(ctx context.Context, client *policy.Client, everywhere bool) []string {
+	url, err := "", error(nil)
+	if everywhere {
+		url, err = p.signOutEverywhere(ctx, client)
+	} else {
+		err = p.signOut(client)
+	}
+	if err != nil {
+		code, message := describe(client.Name, err)
+		return callError(code, message)
+	}
+	return []string{"ok", "url", url}
 }
 
 func (p *Proxy) refreshNow(ctx context.Context, client *policy.Client) error {

@@ -25,6 +25,9 @@ type session struct {
 	lifetime time.Duration
 	// reply is the token response as the app received it: redacted.
 	reply string
+	// claims are those of the id_token that the app may know, a JSON object. They are of
+	// the sign-in; "" for one that the app has made.
+	claims string
 }
 
 // alive reports whether the access token can be used now.

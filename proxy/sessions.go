@@ -76,6 +76,37 @@ func additionalData(client string) []byte {
 	return protocol.Pack(nil, sessionFormat, client, recordName(client))
 }
 
+// errUnreadable is a record that is not of this vault's key or version.
+var errUnreadable = errors.New("the record cannot be opened")
+
+// put seals and stores a record that is no session. It returns when that is durable.
+func (s *sessions) put(ctx context.Context, name string, plain []byte) error {
+	record, err := s.sealer.Seal(ctx, plain, protocol.Pack(nil, sessionFormat, name))
+	if err == nil {
+		err = s.store.Save(ctx, name, record)
+	}
+	if err != nil {
+		return errors.Join(errStorage, err)
+	}
+	return nil
+}
+
+// get returns what put has stored, nil when there is none.
+func (s *sessions) get(ctx context.Context, name string) ([]byte, error) {
+	record, err := s.store.Load(ctx, name)
+	switch {
+	case err != nil:
+		return nil, errors.Join(errStorage, err)
+	case record == nil:
+		return nil, nil
+	}
+	plain, err := s.sealer.Open(ctx, record, protocol.Pack(nil, sessionFormat, name))
+	if err != nil {
+		return nil, errors.Join(errUnreadable, err)
+	}
+	return plain, nil
+}
+
 // peek returns the session from memory, nil when it is not there. It never
 // blocks: the hot path.
 func (s *sessions) peek(client string) *session {

@@ -23,8 +23,23 @@ const workerPatience = 1_000;
 /** How long after a failed start the frame is not tried again, in milliseconds. */
 const retryAfter = 2_000;
 
+/** How long a sign-in in a popup may take: as long as the vault remembers it. */
+const signInTimeout = 10 * 60_000;
+
+/** What the window of a sign-in looks like. */
+const popupFeatures = 'popup,width=480,height=640';
+
+/** What a sign-in of the vault can end with in a popup, beside success. @type {Record<string, string>} */
+const signInFailures = {
+  denied: 'The user, or the authorization server, said no.',
+  'account-change': 'The user kept the account that was signed in.',
+  network: 'The authorization server could not be reached.',
+  storage: 'The browser stores nothing for the vault.',
+  request: 'The vault refused the request: check returnTo and extra against tokenvault.json.',
+};
+
 /** What `on` may listen to. */
-const eventNames = Object.freeze(['ready', 'signedin', 'refreshed', 'signedout', 'unavailable', 'error']);
+const eventNames = Object.freeze(['ready', 'signedin', 'refreshed', 'signedout', 'stepup', 'unavailable', 'error']);
 
 /**
  * An error with a stable code. The message names the cause and the mend.
@@ -625,6 +640,8 @@ class TokenVault {
   /** @type {(worker: {path: string, options: RegistrationOptions}) => void} */
   #setWorker = () => {};
   #workerChosen = false;
+  /** What settles the sign-ins in popups, by their handles. @type {Map<string, (outcome: string) => void>} */
+  #popups = new Map();
   /** What rejects the calls under way. @type {Set<(error: TokenVaultError) => void>} */
   #calls = new Set();
   /** @type {Promise<{path: string, options: RegistrationOptions}>} */
@@ -632,7 +649,7 @@ class TokenVault {
 
   constructor() {
     this.#frame = new Frame(
-      (event, detail) => this.#emit(event, detail),
+      (event, detail) => this.#heard(event, detail),
       (error) => this.#lose(error),
       (error) => this.#fail(error),
     );
@@ -720,7 +737,7 @@ class TokenVault {
    * @returns {Promise<{signedIn: boolean, renewable: boolean, expiresAt?: number, idToken?: string}>}
    */
   async status(client) {
-    const { signedIn, renewable, expiresAt, idToken } = await this.#call('status', client);
+    const { signedIn, renewable, expiresAt, idToken } = await this.#call('status', { client });
     return {
       signedIn: signedIn === 'true',
       renewable: renewable === 'true',
@@ -734,15 +751,103 @@ class TokenVault {
    * @param {string} [client]
    */
   async refresh(client) {
-    await this.#call('refresh', client);
+    await this.#call('refresh', { client });
   }
 
   /**
-   * Revokes the tokens at the authorization server, forgets them and ends the session there.
+   * Whether the user is signed in: the same as `has`, by the name that others have for it.
    * @param {string} [client]
    */
-  async logout(client) {
-    await this.#call('logout', client);
+  async isAuthenticated(client) {
+    return this.has(client);
+  }
+
+  /**
+   * Those claims of the id_token that tokenvault.json lists; null when nobody is signed in.
+   * @param {string} [client]
+   * @returns {Promise<Record<string, unknown> | null>}
+   */
+  async claims(client) {
+    const { claims } = await this.#call('claims', { client });
+    return claims ? JSON.parse(claims) : null;
+  }
+
+  /**
+   * Has the vault sign in, for a client with `"signIn": "vault"`.
+   * @param {{client?: string, mode?: 'redirect' | 'popup', returnTo?: string, loginHint?: string,
+   *   acrValues?: string | string[], maxAge?: number, prompt?: string, extra?: Record<string, string>,
+   *   signal?: AbortSignal}} [options]
+   * @returns {Promise<void>} of a popup: settles when it is over. With a redirect the page is left.
+   */
+  async login({ client, mode = 'redirect', returnTo = location.href, loginHint, acrValues, maxAge, prompt, extra = {}, signal } = {}) {
+    const fields = {
+      client: signInClient(client),
+      return_to: returnTo,
+      login_hint: loginHint,
+      acr_values: Array.isArray(acrValues) ? acrValues.join(' ') : acrValues,
+      max_age: maxAge?.toString(),
+      prompt,
+      ...extra,
+    };
+    const request = new URLSearchParams();
+    for (const [name, value] of Object.entries(fields)) {
+      if (value === undefined) continue;
+      if (typeof value !== 'string') throw new TokenVaultError('invalid_argument', `login: ${name} has to be a string.`);
+      request.set(name, value);
+    }
+    if (mode === 'popup') return this.#openPopup(request, signal);
+    if (mode !== 'redirect') throw new TokenVaultError('invalid_argument', `login: there is no mode "${mode}". Modes are redirect and popup.`);
+    return leaveFor(`${vault}/login.html#${request}`);
+  }
+
+  /**
+   * Signs in in a window of its own. Nothing may be awaited before that is open: the
+   * browser opens one only while it handles a click.
+   * @param {URLSearchParams} request
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<void>}
+   */
+  async #openPopup(request, signal) {
+    const handle = crypto.randomUUID();
+    request.set('handle', handle);
+    if (open(`${vault}/login.html#${request}`, `tokenvault-${handle}`, popupFeatures) === null) {
+      throw new TokenVaultError('popup_blocked', 'The browser opened no window for the sign-in. Call login from a click, or use mode: "redirect".');
+    }
+    /** @type {Promise<string>} */
+    const ended = new Promise((resolve) => this.#popups.set(handle, resolve));
+    try {
+      const outcome = await unlessAborted(
+        signal,
+        within(signInTimeout, ended, () => new TokenVaultError('sign_in_failed', 'The sign-in was not finished within ten minutes.')),
+      );
+      if (outcome === 'ok') return;
+      throw new TokenVaultError('sign_in_failed', `The sign-in did not succeed. ${signInFailures[outcome] ?? 'The window said why.'}`);
+    } finally {
+      this.#popups.delete(handle);
+    }
+  }
+
+  /**
+   * What the frame tells: to the app, but for the end of a popup.
+   * @param {string} event
+   * @param {Record<string, string>} detail
+   */
+  #heard(event, { handle, outcome, maxAge, ...detail }) {
+    if (event === 'login') this.#popups.get(handle)?.(outcome);
+    else this.#emit(event, { ...detail, ...(maxAge && { maxAge: Number(maxAge) }) });
+  }
+
+  /**
+   * Revokes the tokens at the authorization server and forgets them. The session there
+   * ends as well for a client that signs in by itself, and with `everywhere` for one
+   * that the vault signs in: for that the page is left, and comes back to `returnTo`.
+   * @param {string | {client?: string, everywhere?: boolean, returnTo?: string}} [options] a client, or more
+   * @returns {Promise<void>}
+   */
+  async logout(options = {}) {
+    const { client, everywhere = false, returnTo = location.href } = typeof options === 'string' ? { client: options } : options;
+    const { url } = await this.#call('logout', { client, ...(everywhere && { everywhere: 'true' }) });
+    if (url) await leaveFor(`${url}&${new URLSearchParams({ return_to: returnTo })}`);
   }
 
   /**
@@ -750,7 +855,7 @@ class TokenVault {
    * @param {string} [client]
    */
   async remove(client) {
-    await this.#call('remove', client);
+    await this.#call('remove', { client });
   }
 
   /**
@@ -866,19 +971,19 @@ class TokenVault {
 
   /**
    * @param {string} call
-   * @param {string} [client]
+   * @param {{client?: string, everywhere?: string}} fields
    * @returns {Promise<Record<string, string>>}
    */
-  async #call(call, client) {
+  async #call(call, { client, ...rest }) {
     try {
       if (client !== undefined && typeof client !== 'string') {
         throw new TokenVaultError('invalid_argument', 'The client is named by a string: its name or client_id in tokenvault.json.');
       }
-      const [outcome, ...rest] = await this.#ask({ type: 'call', call, ...(client !== undefined && { client }) });
-      if (outcome !== 'ok') throw new TokenVaultError(rest[0], rest[1]);
+      const [outcome, ...answer] = await this.#ask({ type: 'call', call, ...(client !== undefined && { client }), ...rest });
+      if (outcome !== 'ok') throw new TokenVaultError(answer[0], answer[1]);
       /** @type {Record<string, string>} */
       const result = {};
-      for (let i = 0; i + 1 < rest.length; i += 2) result[rest[i]] = rest[i + 1];
+      for (let i = 0; i + 1 < answer.length; i += 2) result[answer[i]] = answer[i + 1];
       return result;
     } catch (error) {
       this.#emit('error', { error });
@@ -909,6 +1014,32 @@ class TokenVault {
       port1.close();
     }
   }
+}
+
+/**
+ * The name of the client that a sign-in is for.
+ * @param {string} [name] name or client_id; otherwise the only client that the vault signs in
+ */
+function signInClient(name) {
+  const owned = clients.filter(({ signIn }) => signIn === 'vault');
+  const found = name === undefined ? owned : owned.filter((each) => each.name === name || each.clientId === name);
+  if (found.length === 1) return found[0].name;
+  throw new TokenVaultError(
+    'invalid_argument',
+    owned.length === 0
+      ? 'login: no client is signed in by the vault. Set "signIn": "vault" for one in tokenvault.json, and build.'
+      : `login: name one client that the vault signs in: ${owned.map((each) => each.name).join(', ')}.`,
+  );
+}
+
+/**
+ * Leaves the page.
+ * @param {string} url
+ * @returns {Promise<never>} a promise for a page that is no more
+ */
+function leaveFor(url) {
+  location.assign(url);
+  return new Promise(() => {});
 }
 
 /** Where the page keeps its vault: the script may be in it twice, as a classic one and as a module. */

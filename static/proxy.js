@@ -102,44 +102,8 @@ function go() {
   return program;
 }
 
-/**
- * Where the binary is kept. The browser's own cache keeps it as it came: to
- * decompress it there takes longer than all else in the start of a frame.
- */
-const cacheName = 'tokenvault-wasm';
-
-/** The binary that a frame before this one has kept, null if there is none. */
-async function kept() {
-  try {
-    const response = await caches.match(wasm, { cacheName });
-    return response ? await WebAssembly.compileStreaming(response) : null;
-  } catch {
-    return null; // no storage, or a damaged one: the server has the binary
-  }
-}
-
-/**
- * Keeps the binary for the next frame, and none of another build.
- * @param {Response} response
- */
-async function keep(response) {
-  const cache = await caches.open(cacheName);
-  const others = (await cache.keys()).filter(({ url }) => url !== new URL(wasm, location.href).href);
-  await Promise.all([cache.put(wasm, response), ...others.map((other) => cache.delete(other))]);
-}
-
-async function load() {
-  const module = await kept();
-  if (module) return module;
-  const response = await fetch(wasm, { integrity }).catch((cause) => {
-    throw new Error(`${wasm} is not there, or is not the file that was built. Deploy dist/vault as a whole.`, { cause });
-  });
-  keep(response.clone()).catch((error) => console.warn('Token Vault: the program of the vault frame cannot be kept, so that pages load more slowly.', error));
-  return WebAssembly.compileStreaming(response);
-}
-
 async function start() {
-  program = new GoProgram(await load(), table);
+  program = new GoProgram(await VaultProgram.load(wasm, integrity), table);
   tokenvaultHost.wake();
   program.ended.finally(() => {
     // Every request that waits for Go would wait for ever. A frame that starts

@@ -58,6 +58,7 @@ const (
 	CallRefresh = "refresh"
 	CallLogout  = "logout"
 	CallRemove  = "remove"
+	CallClaims  = "claims"
 )
 
 // Events the page may listen to.
@@ -65,6 +66,9 @@ const (
 	EventSignedIn  = "signedin"
 	EventRefreshed = "refreshed"
 	EventSignedOut = "signedout"
+	// EventLogin ends a sign-in in a popup: "handle" names it, "outcome" is "ok" or
+	// why not. The client script keeps it to itself.
+	EventLogin = "login"
 )
 
 // Code is the stable name of an error, for programs. The message beside it is

@@ -21,7 +21,7 @@ declare const __TOKENVAULT_CONFIG__: {
   /** interceptor: places that the policy names, an origin and a path as in tokenvault.json each */
   places: [origin: string, path: string][];
   /** client */
-  clients: { name: string; clientId: string }[];
+  clients: { name: string; clientId: string; signIn: 'app' | 'vault' }[];
   /** client, interceptor: requestTimeout in milliseconds */
   timeout: number;
   /** interceptor, proxy: URL of the binary */
@@ -30,8 +30,12 @@ declare const __TOKENVAULT_CONFIG__: {
   integrity: string;
   /** interceptor, proxy: the encoded policy */
   table: string;
-  /** proxy: the app origin */
+  /** proxy, page: the app origin */
   app: string;
+  /** page: the language, "" for the user's */
+  language: string;
+  /** page: texts by language and key */
+  texts: Record<string, Record<string, string>>;
 };
 
 /** wasm_exec.js of the Go toolchain. */

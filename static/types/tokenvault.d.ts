@@ -28,6 +28,12 @@ export type TokenVaultErrorCode =
   | 'vault_timeout'
   /** The browser gives the page no service worker. */
   | 'worker_unavailable'
+  /** The browser opened no window for the sign-in: call login from a click, or use a redirect. */
+  | 'popup_blocked'
+  /** The sign-in in a popup did not succeed. */
+  | 'sign_in_failed'
+  /** A redirect was refused for a request whose token is bound to the vault's key. */
+  | 'redirect_refused'
   /** A method was called wrongly. */
   | 'invalid_argument';
 
@@ -53,6 +59,8 @@ export interface TokenVaultEvents {
   refreshed: { type: 'refreshed'; client: string };
   /** A client's tokens are gone: by logout, or because a server has refused them and they cannot be renewed. */
   signedout: { type: 'signedout'; client: string };
+  /** An API wants a stronger or fresher sign-in (RFC 9470): call login with this, then repeat the request. */
+  stepup: { type: 'stepup'; client: string; acrValues?: string; maxAge?: number };
   /** The vault cannot be reached. */
   unavailable: { type: 'unavailable'; error: TokenVaultError };
   /** A method failed. */
@@ -71,6 +79,35 @@ export interface TokenVaultStatus {
   idToken?: string;
 }
 
+/** What a sign-in of the vault may be told. Parameters are those of OpenID Connect Core, section 3.1.2.1. */
+export interface LoginOptions {
+  /** Name or client_id; otherwise the only client with `"signIn": "vault"`. */
+  client?: string;
+  /** In this window, or in one of its own; `redirect` otherwise. */
+  mode?: 'redirect' | 'popup';
+  /** Where in the app to go afterwards, among the client's `returnTo`; this page otherwise. */
+  returnTo?: string;
+  /** login_hint */
+  loginHint?: string;
+  /** acr_values: by the vault required, not wished for. */
+  acrValues?: string | string[];
+  /** max_age in seconds. */
+  maxAge?: number;
+  prompt?: 'none' | 'login' | 'consent' | 'select_account' | 'create';
+  /** Further parameters of the authorization request, among the client's `loginParameters`. */
+  extra?: Record<string, string>;
+  /** Ends the wait for a popup, which nobody can be told was closed at the authorization server. */
+  signal?: AbortSignal;
+}
+
+export interface LogoutOptions {
+  client?: string;
+  /** End the session at the authorization server too, for a client with `"signIn": "vault"`: the page is left for it. */
+  everywhere?: boolean;
+  /** Where to come back to; this page otherwise. */
+  returnTo?: string;
+}
+
 /** The vault of this page. `client` is a name or client_id; the only client when there is one. */
 export interface TokenVault {
   /** Settles when requests are safe to make; rejects with a TokenVaultError. */
@@ -81,8 +118,20 @@ export interface TokenVault {
   status(client?: string): Promise<TokenVaultStatus>;
   /** Renews the access token now. */
   refresh(client?: string): Promise<void>;
-  /** Revokes the tokens, forgets them, and ends the session at the authorization server. */
-  logout(client?: string): Promise<void>;
+  /** The same as `has`. */
+  isAuthenticated(client?: string): Promise<boolean>;
+  /** The claims of the id_token that tokenvault.json lists; null when nobody is signed in. */
+  claims(client?: string): Promise<Record<string, unknown> | null>;
+  /**
+   * Has the vault sign in, for a client with `"signIn": "vault"`. With a redirect the page is left; a popup
+   * settles when it is over.
+   */
+  login(options?: LoginOptions): Promise<void>;
+  /**
+   * Revokes the tokens and forgets them. Ends the session at the authorization server for a client that signs in
+   * by itself; with `everywhere` for one that the vault signs in.
+   */
+  logout(options?: string | LogoutOptions): Promise<void>;
   /** Forgets the tokens here, without a word to the authorization server. */
   remove(client?: string): Promise<void>;
   /** Listens to an event; returns the function that stops it. */

@@ -3,59 +3,34 @@
 // Command proxy is the vault frame's half of Token Vault, compiled to
 // WebAssembly. It only wires: decisions are in package proxy, plumbing in
 // static/proxy.js.
-//
-// Exports run inside the call that JavaScript makes and never wait. What has to
-// wait runs in a goroutine and reports by the one callback, host.settled. The
-// scheduler does not run when an export returns, only with an event: JavaScript
-// calls host.wake, a function that does nothing, after each export that starts
-// a goroutine (configure, settle, perform).
 package main
 
 import (
 	"context"
 	"strconv"
-	"time"
 	"unsafe"
-
-	"tokenvault/wasm/js"
 
 	"tokenvault/internal/policy"
 	"tokenvault/proxy"
-	"tokenvault/wasm/browser"
-	"tokenvault/wasm/locks"
 	"tokenvault/wasm/memory"
+	"tokenvault/wasm/vault"
 )
-
-// busName is the BroadcastChannel of the vault origin's frames.
-const busName = "tokenvault"
 
 // current is the program's only proxy: configure makes it before anything else
 // is called.
 var current *proxy.Proxy
 
+// host is what proxy.js offers us.
+var host vault.Host
+
 func main() {
-	if err := meetHost(); err != nil {
+	var err error
+	if host, err = vault.MeetHost(); err != nil {
 		println("Token Vault: the frame gave no host object: " + err.Error())
 		return
 	}
 	select {}
 }
-
-// meetHost finds the host object and gives it wake, which lives as long as the
-// program does.
-func meetHost() (err error) {
-	if hostObject, err = js.Global().Get("tokenvaultHost"); err != nil {
-		return err
-	}
-	wake, err := js.FuncOf(func(js.Value, []js.Value) any { return nil })
-	if err != nil {
-		return err
-	}
-	return hostObject.Set("wake", wake)
-}
-
-// hostObject is what proxy.js offers us, and where it finds wake.
-var hostObject js.Value
 
 //go:wasmexport reserve
 func reserve(n uint32) uint32 { return memory.Reserve(n) }
@@ -68,19 +43,11 @@ func configure(n uint32) uint32 {
 	if err != nil {
 		return memory.Answer(nil, err.Error())
 	}
-	database := newDatabase()
-	bus, err := browser.NewChannel(busName, func(message string) { current.Heard(message) })
+	environment, err := vault.Browser(func(message string) { current.Heard(message) })
 	if err != nil {
 		return memory.Answer(nil, err.Error())
 	}
-	current = proxy.New(table, proxy.Browser{
-		Store:   database,
-		Sealer:  database,
-		Locker:  locks.Locker{},
-		Fetcher: browser.Fetcher{},
-		Bus:     bus,
-		Clock:   time.Now,
-	}, tell)
+	current = proxy.New(table, environment, tell)
 	go current.Warm(context.Background())
 	return memory.Answer(nil, "")
 }
@@ -116,7 +83,7 @@ func settle(id, n uint32) {
 	body := append([]byte(nil), memory.Bytes(n)...)
 	go func() {
 		result := current.Settle(context.Background(), id, body)
-		settled(id, answer(result))
+		host.Settled(id, answer(result))
 	}()
 }
 
@@ -160,7 +127,7 @@ func perform(id, n uint32) {
 		fields = nil
 	}
 	go func() {
-		settled(id, memory.Answer(nil, current.Call(context.Background(), fields)...))
+		host.Settled(id, memory.Answer(nil, current.Call(context.Background(), fields)...))
 	}()
 }
 
@@ -183,23 +150,11 @@ func answer(a proxy.Answer) uint32 {
 		strconv.Itoa(int(a.Action)), strconv.Itoa(a.Status), a.StatusText, a.URL, option, string(headers))
 }
 
-// settled hands the answer at this address to JavaScript, which reads it before
-// it returns.
-func settled(id, address uint32) { host("settled", id, address) }
-
 // tell sends an event to the embedding page.
 func tell(event proxy.Event) {
 	args := []any{event.Client, event.Name}
 	for _, detail := range event.Details {
 		args = append(args, detail)
 	}
-	host("tell", args...)
-}
-
-// host calls a function of proxy.js. One that throws is a fault of ours which
-// nothing here can mend; it is on the console already.
-func host(name string, args ...any) {
-	if _, err := hostObject.Call(name, args...); err != nil {
-		println("Token Vault: " + name + " failed: " + err.Error())
-	}
+	host.Call("tell", args...)
 }

@@ -1,0 +1,265 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"tokenvault/internal/idtoken"
+	"tokenvault/internal/policy"
+	"tokenvault/internal/secret"
+)
+
+// errUntrusted is an answer that no authorization server of ours has given.
+var errUntrusted = errors.New("the answer of the authorization server cannot be trusted")
+
+// Callback takes the query of the authorization response (RFC 6749 §4.1.2), and ends
+// the sign-in that it belongs to. remembered is the request that this window began,
+// if it was this one.
+func (p *Pages) Callback(ctx context.Context, query, remembered string) Page {
+	answer, err := parseForm(query)
+	if err != nil {
+		return p.stale(ctx, remembered)
+	}
+	state, _ := answer.get("state")
+	t, err := p.take(ctx, state, purposeSignIn)
+	if errors.Is(err, errUnknownTransaction) {
+		return p.stale(ctx, remembered)
+	}
+	request, parseErr := p.parseLogin(t.request)
+	switch {
+	case err != nil:
+		return p.fail(request, viewOf(err))
+	case parseErr != nil || request.client.Issuer != t.issuer:
+		return p.stale(ctx, "") // of a deployment before this one
+	}
+	// Before anything else is believed: who says it (RFC 9207 §2.4).
+	issuer, named := answer.get("iss")
+	if named && issuer != t.issuer || !named && request.client.SignIn.RequireIssuer {
+		return p.fail(request, ViewUntrusted, "reason", "iss")
+	}
+	if code, failed := answer.get("error"); failed {
+		if code == "access_denied" {
+			return p.fail(request, ViewDenied)
+		}
+		return p.fail(request, ViewServer, "code", shownCode(code))
+	}
+	code, _ := answer.get("code")
+	if code == "" {
+		return p.fail(request, ViewUntrusted, "reason", "code")
+	}
+	return p.exchange(ctx, request, t, code)
+}
+
+// stale answers for a response that belongs to nothing: a page that was loaded anew,
+// the Back button, or somebody else's response. What the user wanted may be done.
+func (p *Pages) stale(ctx context.Context, remembered string) Page {
+	request, err := p.parseLogin(remembered)
+	if err != nil {
+		return p.fail(loginRequest{}, ViewStale)
+	}
+	ctx, cancel := within(ctx, p.proxy.timeout())
+	defer cancel()
+	_, current, err := p.proxy.sessions.read(ctx, request.client.Name)
+	if err == nil && current != nil && current.usable(p.proxy.clock()) {
+		return p.finish(request, "ok")
+	}
+	return p.fail(request, ViewStale)
+}
+
+// exchange makes the token request of a sign-in (RFC 6749 §4.1.3), checks what it
+// brings and stores it.
+func (p *Pages) exchange(ctx context.Context, request loginRequest, t transaction, code string) Page {
+	client := request.client
+	parameters := form{
+		{"grant_type", "authorization_code"},
+		{"code", code},
+		{"redirect_uri", p.proxy.table.VaultOrigin + CallbackPath},
+		{"client_id", client.ID},
+		{"code_verifier", t.verifier.Expose()}, // EXPOSE: sent to the configured token endpoint
+	}
+	reply, err := p.proxy.askToken(client, parameters, nil, "omit")
+	switch {
+	case errors.Is(err, errBadTokenReply):
+		return p.fail(request, ViewUntrusted, "reason", "tokens")
+	case err != nil:
+		return p.fail(request, ViewNetwork)
+	case reply.Status < 200 || reply.Status > 299:
+		return p.fail(request, ViewServer, "code", errorCode(reply.Body))
+	}
+	next, err := readTokenReply(reply.Body, client.Redact, nil, p.proxy.clock())
+	if err != nil {
+		return p.fail(request, ViewUntrusted, "reason", "tokens")
+	}
+	if err := p.checkIDToken(ctx, request, t, next); err != nil {
+		p.proxy.revokeBoth(client, next) // nobody will ever use them
+		if errors.Is(err, errUntrusted) {
+			return p.fail(request, ViewUntrusted, "reason", "id_token")
+		}
+		return p.fail(request, ViewNetwork)
+	}
+	return p.offer(ctx, request, next)
+}
+
+// checkIDToken validates the id_token of a sign-in (OpenID Connect Core §3.1.3.7). Its
+// signature is checked although it came from the server itself, by TLS: of what the
+// vault believes, nothing rests on the endpoint's word alone. The keys are asked for
+// each time, so that a server that has new ones is understood.
+func (p *Pages) checkIDToken(ctx context.Context, request loginRequest, t transaction, next *session) error {
+	client := request.client
+	if !isOpenID(client) {
+		return nil
+	}
+	token, err := idtoken.Parse(next.id.Expose()) // EXPOSE: it is read here
+	if err != nil {
+		return errUntrusted
+	}
+	ctx, cancel := within(ctx, p.proxy.timeout())
+	defer cancel()
+	reply, err := p.proxy.fetcher.Fetch(ctx, FetchRequest{
+		Method: "GET", URL: client.SignIn.Keys.URL(), Headers: []string{"accept", "application/json"}, Credentials: "omit",
+	})
+	if err != nil || reply.Status != 200 {
+		return ErrNetwork
+	}
+	if !p.isSigned(ctx, token, reply.Body) {
+		return errUntrusted
+	}
+	expected := idtoken.Expected{
+		Issuer: t.issuer, ClientID: client.ID, Now: p.proxy.clock(), MaxAge: -1,
+		Nonce: t.nonce.Expose(), // EXPOSE: compared with the id_token's
+	}
+	if seconds, ok := request.parameters.get("max_age"); ok {
+		age, _ := number(seconds)
+		expected.MaxAge = time.Duration(min(age, int64(maxLifetime/time.Second))) * time.Second
+	}
+	if values, ok := request.parameters.get("acr_values"); ok {
+		expected.ACRValues = strings.Fields(values)
+	}
+	if token.Check(expected) != nil {
+		return errUntrusted
+	}
+	digest, err := p.proxy.crypto.Digest(ctx, token.HashName(), []byte(next.access.Expose())) // EXPOSE: its digest is compared with the id_token's
+	if err != nil || token.CheckAtHash(digest) != nil {
+		return errUntrusted
+	}
+	next.claims = string(token.AppendClaims(nil, client.SignIn.Claims))
+	return nil
+}
+
+// isSigned reports whether one of the server's keys has signed the token.
+func (p *Pages) isSigned(ctx context.Context, token *idtoken.Token, keys []byte) bool {
+	candidates, err := idtoken.ChooseKeys(keys, token.Algorithm, token.KeyID)
+	if err != nil {
+		return false
+	}
+	for _, key := range candidates {
+		ok, err := p.proxy.crypto.Verify(ctx, token.Algorithm, key, token.Signature, token.SigningInput)
+		if ok && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// offer stores the session of a sign-in, or asks first where it would take the place
+// of somebody else's.
+func (p *Pages) offer(ctx context.Context, request loginRequest, next *session) Page {
+	client := request.client
+	reading, cancel := within(ctx, p.proxy.timeout())
+	defer cancel()
+	// What cannot be read is nobody's: signing in is the mend for it.
+	_, current, _ := p.proxy.sessions.read(reading, client.Name)
+	if current == nil || sameAccount(current, next) {
+		return p.store(request, next)
+	}
+	handle, err := p.begin(reading, purposeAccountChange, request, next)
+	if err == nil {
+		return askAccountChange(handle, current, next)
+	}
+	p.proxy.revokeBoth(client, next)
+	return p.fail(request, viewOf(err))
+}
+
+// sameAccount reports whether two sessions of a client are of one user. Without
+// id_tokens nobody knows, and nobody is asked.
+func sameAccount(a, b *session) bool {
+	if a.id.IsZero() || b.id.IsZero() {
+		return true
+	}
+	first, err := idtoken.Parse(a.id.Expose()) // EXPOSE: its subject is compared
+	if err != nil {
+		return false
+	}
+	second, err := idtoken.Parse(b.id.Expose()) // EXPOSE: its subject is compared
+	return err == nil && first.Issuer == second.Issuer && first.Subject == second.Subject
+}
+
+// store makes a session the client's, and ends the sign-in.
+func (p *Pages) store(request loginRequest, next *session) Page {
+	stored, err := p.proxy.storeTokens(request.client, next)
+	if err != nil && !stored {
+		p.proxy.revokeBoth(request.client, next) // nobody will ever use them
+		return p.fail(request, viewOf(err))
+	}
+	return p.finish(request, "ok")
+}
+
+// Choices of Confirm.
+const (
+	ChoiceAsk     = "ask" // again, in a page that was loaded anew
+	ChoiceReplace = "replace"
+	ChoiceKeep    = "keep"
+)
+
+// Confirm takes the user's word on an account change. handle is of the page that
+// asked.
+func (p *Pages) Confirm(ctx context.Context, handle, choice string) Page {
+	t, err := p.take(ctx, handle, purposeAccountChange)
+	request, parseErr := p.parseLogin(t.request)
+	switch {
+	case err != nil:
+		return p.fail(loginRequest{}, viewOf(err))
+	case parseErr != nil || t.session == nil:
+		return p.fail(loginRequest{}, ViewStale)
+	case choice == ChoiceReplace:
+		return p.store(request, t.session)
+	case choice == ChoiceAsk:
+		return p.offer(ctx, request, t.session)
+	default:
+		p.proxy.revokeBoth(request.client, t.session)
+		return p.finish(request, "account_kept")
+	}
+}
+
+// askAccountChange names both accounts, as the id_tokens name them.
+func askAccountChange(handle string, current, next *session) Page {
+	return Page{View: ViewAccountChange, Details: []string{
+		"handle", handle, "old", accountName(current.id), "new", accountName(next.id),
+	}}
+}
+
+// accountName is how a person knows an account.
+func accountName(id secret.String) string {
+	token, err := idtoken.Parse(id.Expose()) // EXPOSE: the name in it is shown to the user
+	if err != nil {
+		return ""
+	}
+	for _, claim := range []string{"preferred_username", "email", "name"} {
+		if name := token.Text(claim); name != "" {
+			return name
+		}
+	}
+	return token.Subject
+}
+
+// indicatorsOf lists the resource indicators of a client's rules, each once.
+func indicatorsOf(client *policy.Client) (list []string) {
+	for i := range client.Resources {
+		if indicator := client.Resources[i].Indicator; indicator != "" && !contains(list, indicator) {
+			list = append(list, indicator)
+		}
+	}
+	return list
+}

@@ -1,0 +1,114 @@
+package proxy
+
+import (
+	"errors"
+
+	"tokenvault/internal/policy"
+	"tokenvault/internal/protocol"
+)
+
+// Names of the pages in the vault origin. The first two and the last are registered
+// at the authorization server: redirect_uri, post_logout_redirect_uri and
+// frontchannel_logout_uri.
+const (
+	CallbackPath     = "/callback.html"
+	SignedOutPath    = "/signed-out.html"
+	FrontChannelPath = "/frontchannel-logout.html"
+	LoginPath        = "/login.html"
+	LogoutPath       = "/logout.html"
+)
+
+// Pages decides for the pages of the vault that stand in a window of their own, on
+// the way to the authorization server and back. What is in their URLs is anybody's:
+// the app's, another site's, or the server's.
+type Pages struct {
+	proxy *Proxy
+}
+
+// NewPages makes what decides for a page. It has no page around it to tell anything:
+// the frames of the vault origin hear of what happens here by the bus.
+func NewPages(table *policy.Table, browser Browser) *Pages {
+	return &Pages{New(table, browser, func(Event) {})}
+}
+
+// Page is what a page does next: it goes on to a URL, or shows a view.
+type Page struct {
+	URL  string
+	View View
+	// Details are keys and values for the view: "retry" and "return" are URLs to go
+	// on to, "handle" is what Confirm takes, others are for its text.
+	Details []string
+}
+
+// View names what a page shows.
+type View string
+
+// The views. Those from ViewStale on are errors.
+const (
+	ViewClose         View = "close"          // done: the window can be closed
+	ViewSignedOut     View = "signed-out"     // done: to the app
+	ViewAccountChange View = "account-change" // "old" and "new" are names of accounts
+
+	ViewStale     View = "stale"     // the answer belongs to no sign-in that is under way
+	ViewRequest   View = "request"   // the page was opened with what login() does not send
+	ViewDenied    View = "denied"    // the user, or the server for the user, said no
+	ViewServer    View = "server"    // the server's answer is an error, its "code"
+	ViewUntrusted View = "untrusted" // the server's answer cannot be trusted, for a "reason"
+	ViewNetwork   View = "network"   // the server was not reached
+	ViewStorage   View = "storage"   // the browser keeps nothing for the vault
+)
+
+// fail makes the page of an error in a sign-in that request began.
+func (p *Pages) fail(request loginRequest, view View, details ...string) Page {
+	if request.client != nil {
+		details = append(details, "retry", LoginPath+"#"+request.encode())
+	}
+	return Page{View: view, Details: append(details, "return", p.returnURL(request))}
+}
+
+// returnURL is where the app is, at best the place that it asked for.
+func (p *Pages) returnURL(request loginRequest) string {
+	if request.returnTo != "" {
+		return request.returnTo
+	}
+	return p.proxy.table.AppOrigin + "/"
+}
+
+// viewOf names the page for an error.
+func viewOf(err error) View {
+	switch {
+	case errors.Is(err, errUnknownTransaction):
+		return ViewStale
+	case errors.Is(err, errStorage):
+		return ViewStorage
+	default:
+		return ViewNetwork
+	}
+}
+
+// finish ends a sign-in or sign-out: a popup says so to the page that opened it,
+// which cannot be reached but by the vault's frame in it, and has nothing more to do.
+func (p *Pages) finish(request loginRequest, outcome string) Page {
+	if request.handle == "" {
+		return Page{URL: p.returnURL(request)}
+	}
+	p.tellOpener(request, outcome)
+	return Page{View: ViewClose}
+}
+
+// Abandon tells the page that opened this window that nothing will come of the
+// request, which is the fragment of its login page. It does not block.
+func (p *Pages) Abandon(fragment, reason string) {
+	if request, err := p.parseLogin(fragment); err == nil && request.handle != "" {
+		p.tellOpener(request, reason)
+	}
+}
+
+// tellOpener says how a popup's sign-in has ended, and no more than that. A message
+// that does not go out leaves the opener to its own clock.
+func (p *Pages) tellOpener(request loginRequest, outcome string) {
+	_ = p.proxy.sessions.bus.Publish(busMessage(Event{
+		Client: request.client.Name, Name: protocol.EventLogin,
+		Details: []string{"handle", request.handle, "outcome", outcome},
+	}))
+}

@@ -1,0 +1,161 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"tokenvault/internal/base64url"
+	"tokenvault/internal/protocol"
+	"tokenvault/internal/secret"
+)
+
+// transactionLifetime is how long a window may take from the page that begins a
+// sign-in or sign-out to the one that ends it.
+const transactionLifetime = 10 * time.Minute
+
+// maxTransactions bounds those that are open at once. With one more the oldest goes.
+const maxTransactions = 16
+
+// transaction is what the vault remembers while the user is at the authorization
+// server. It is good for one answer.
+type transaction struct {
+	id      string // state of the requests to the server
+	purpose string
+	client  string // name in the policy
+	issuer  string
+	begun   string // a timestamp
+	// request is the app's, in the form of loginRequest: it says where to return to,
+	// and can be made again.
+	request string
+
+	nonce, verifier secret.String // of a sign-in
+	// session is what an account change would store; nil else.
+	session *session
+}
+
+// Purposes of a transaction: what its id may be used for.
+const (
+	purposeSignIn        = "sign-in"
+	purposeAccountChange = "account-change" // waits for the user's word
+	purposeSignedOut     = "signed-out"
+)
+
+// errUnknownTransaction is an id that was never given, was used, or is too old.
+var errUnknownTransaction = errors.New("no such sign-in is under way")
+
+const (
+	transactionsName = "transactions"
+	transactionsLock = "tokenvault-transactions"
+)
+
+// remember keeps a transaction. It returns when that is durable.
+func (p *Pages) remember(ctx context.Context, next transaction) error {
+	return p.change(ctx, func(open []transaction) []transaction {
+		open = append(open, next)
+		return open[max(0, len(open)-maxTransactions):]
+	})
+}
+
+// begin remembers a transaction of another purpose than a sign-in, and returns its id.
+func (p *Pages) begin(ctx context.Context, purpose string, request loginRequest, of *session) (id string, err error) {
+	random, err := p.proxy.crypto.Random(32)
+	if err != nil {
+		return "", err
+	}
+	t := transaction{
+		id: base64url.Encode(random), purpose: purpose, client: request.client.Name, issuer: request.client.Issuer,
+		begun: timestamp(p.proxy.clock()), request: request.encode(), session: of,
+	}
+	return t.id, p.remember(ctx, t)
+}
+
+// take returns a transaction and forgets it, in one step.
+func (p *Pages) take(ctx context.Context, id, purpose string) (found transaction, err error) {
+	ctx, cancel := within(ctx, p.proxy.timeout())
+	defer cancel()
+	err = p.change(ctx, func(open []transaction) []transaction {
+		var others []transaction
+		for _, each := range open {
+			if each.id == id && each.purpose == purpose {
+				found = each
+			} else {
+				others = append(others, each)
+			}
+		}
+		return others
+	})
+	if err == nil && found.id == "" {
+		err = errUnknownTransaction
+	}
+	return found, err
+}
+
+// change replaces the open transactions of all windows: one sealed record, under a
+// lock that the windows share. Those that are too old, or from a time to come, are no
+// longer in it.
+func (p *Pages) change(ctx context.Context, edit func([]transaction) []transaction) error {
+	unlock, err := p.proxy.sessions.locker.Lock(ctx, transactionsLock, Exclusive)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	record, err := p.proxy.sessions.get(ctx, transactionsName)
+	if errors.Is(err, errUnreadable) {
+		record = nil // of another key: nothing in it can be used any more
+	} else if err != nil {
+		return err
+	}
+	return p.proxy.sessions.put(ctx, transactionsName, encodeTransactions(edit(decodeTransactions(record, p.proxy.clock()))))
+}
+
+// isCurrent reports whether a transaction that began then can still be answered. A
+// clock that was set back a little does not matter.
+func isCurrent(begun string, now time.Time) bool {
+	ms, ok := number(begun)
+	age := now.Sub(time.UnixMilli(ms))
+	return ok && -transactionLifetime < age && age < transactionLifetime
+}
+
+// timestamp writes a time as number reads it, in milliseconds.
+func timestamp(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) }
+
+func encodeTransactions(open []transaction) []byte {
+	var fields []string
+	for _, t := range open {
+		offered := ""
+		if t.session != nil {
+			offered = string(t.session.encode())
+		}
+		fields = append(
+			fields, t.id, t.purpose, t.client, t.issuer, t.begun, t.request,
+			t.nonce.Expose(),    // EXPOSE: sealed before it is stored
+			t.verifier.Expose(), // EXPOSE: sealed before it is stored
+			offered,
+		)
+	}
+	return protocol.Pack(nil, fields...)
+}
+
+// decodeTransactions reads what is current of a record.
+func decodeTransactions(record []byte, now time.Time) (open []transaction) {
+	const width = 9
+	fields, err := protocol.Unpack(record)
+	if err != nil {
+		return nil
+	}
+	for ; len(fields) >= width; fields = fields[width:] {
+		t := transaction{
+			id: fields[0], purpose: fields[1], client: fields[2], issuer: fields[3], begun: fields[4], request: fields[5],
+			nonce: secret.New(fields[6]), verifier: secret.New(fields[7]),
+		}
+		if fields[8] != "" {
+			t.session, err = decodeSession([]byte(fields[8]))
+		}
+		if err == nil && isCurrent(t.begun, now) {
+			open = append(open, t)
+		}
+	}
+	return open
+}

@@ -1,0 +1,241 @@
+// @ts-check
+/// <reference path="types/build.d.ts" />
+'use strict';
+
+/**
+ * The pages of the vault: sign-in, its end, sign-out. Each is a window of its own,
+ * which hands what is in its URL to Go (package proxy, Pages) and does what Go
+ * answers: goes on, or shows a view. Nothing here decides.
+ */
+const { wasm, integrity, table, app, language, texts } = __TOKENVAULT_CONFIG__;
+
+const { search, hash } = arrival;
+
+/** Which page this is. */
+const page = document.documentElement.dataset.page ?? '';
+
+/** Settles the one piece of work that is under way at a time. @type {(fields: string[]) => void} */
+let settle = () => {};
+
+/** What Go calls, defined before it runs. */
+globalThis.tokenvaultHost = {
+  settled(_id, address) {
+    settle(go().read(address).fields);
+  },
+  tell() {},
+  wake() {},
+};
+
+/** @type {GoProgram | null} */
+let program = null;
+
+function go() {
+  if (program === null) throw new Error('Token Vault: the program of this page has not started.');
+  return program;
+}
+
+/**
+ * Lets Go do a page's work.
+ * @param {string} operation
+ * @param {string[]} fields
+ */
+async function perform(operation, ...fields) {
+  /** @type {Promise<string[]>} */
+  const result = new Promise((resolve) => {
+    settle = resolve;
+  });
+  go().call('perform', [operation, ...fields]);
+  tokenvaultHost.wake();
+  const [url, view, ...pairs] = await result;
+  /** @type {Record<string, string>} */
+  const details = {};
+  for (let i = 0; i + 1 < pairs.length; i += 2) details[pairs[i]] = pairs[i + 1];
+  if (details.request) remember('request', details.request);
+  if (url) leave(url);
+  else show(view, details);
+}
+
+/** Goes on. The page that is left does not stay in the history. @param {string} url */
+function leave(url) {
+  isLeaving = true;
+  const { pathname } = location;
+  location.replace(url);
+  // To the same page with another fragment the browser would go without loading it.
+  if (new URL(url, location.href).href.startsWith(`${location.origin}${pathname}#`)) location.reload();
+}
+
+// ---------------------------------------------------------------- this window
+
+/** Whether the window is on its way to another page. */
+let isLeaving = false;
+
+/**
+ * What this window remembers across pages, no secret: the request that it began and
+ * the handle of a question that is open.
+ * @param {'request' | 'handle'} name
+ * @param {string} value
+ */
+function remember(name, value) {
+  try {
+    sessionStorage.setItem(`tokenvault-${name}`, value);
+  } catch {
+    // Without it a page that is loaded anew has to begin anew.
+  }
+}
+
+/** @param {'request' | 'handle'} name */
+function remembered(name) {
+  try {
+    return sessionStorage.getItem(`tokenvault-${name}`) ?? '';
+  } catch {
+    return '';
+  }
+}
+
+/** The request of this window. */
+function request() {
+  return page === 'login' ? hash.slice(1) : remembered('request');
+}
+
+function isPopup() {
+  return new URLSearchParams(request()).has('handle');
+}
+
+/** Why nothing will come of the sign-in, once that is so. */
+let reason = '';
+
+// A popup that is closed says so to the page that waits for it.
+addEventListener('pagehide', () => {
+  if (reason && !isLeaving && isPopup()) program?.call('abandon', [request(), reason]);
+});
+
+/**
+ * The parts of the place to return to, as Go takes them.
+ * @returns {string[]}
+ */
+function returnTarget() {
+  const wanted = new URLSearchParams(hash.slice(1)).get('return_to') ?? '';
+  if (!URL.canParse(wanted, app)) return ['', '', ''];
+  const { href, origin, pathname: path } = new URL(wanted, app);
+  return [href, origin, path];
+}
+
+// -------------------------------------------------------------------- the view
+
+/** The texts of the language that the user prefers, among those that there are. */
+const spoken = (() => {
+  const wanted = language ? [language] : navigator.languages;
+  for (const tag of wanted) {
+    const known = [tag, tag.split('-')[0]].find((name) => Object.hasOwn(texts, name));
+    if (known) return known;
+  }
+  return 'en';
+})();
+
+/**
+ * @param {string} key
+ * @param {Record<string, string>} [details] for the places in braces
+ */
+function text(key, details = {}) {
+  return texts[spoken][key].replace(/\{(\w+)\}/g, (_, name) => details[name] ?? '');
+}
+
+/** @param {string} id */
+const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** Views and their titles; what is not here is an error. @type {Record<string, string>} */
+const titles = {
+  login: 'signInTitle',
+  callback: 'signInTitle',
+  logout: 'signOutTitle',
+  close: 'doneTitle',
+  'signed-out': 'signedOutTitle',
+  'account-change': 'accountChangeTitle',
+};
+
+/**
+ * Shows a view: its title, its message and what can be done.
+ * @param {string} view
+ * @param {Record<string, string>} [details]
+ */
+function show(view, details = {}) {
+  const isError = !Object.hasOwn(titles, view);
+  document.documentElement.lang = spoken;
+  element('title').textContent = document.title = text(titles[view] ?? 'errorTitle');
+  element('message').textContent = text(view, details);
+  element('actions').replaceChildren(...actionsOf(view, details));
+  reason = isError || view === 'account-change' ? view : '';
+  if (view !== page) element('title').focus();
+  if (view === 'close') close();
+}
+
+/**
+ * What can be done in a view, the likeliest first.
+ * @param {string} view
+ * @param {Record<string, string>} details
+ */
+function actionsOf(view, details) {
+  if (view === 'account-change') {
+    remember('handle', details.handle);
+    return ['keep', 'replace'].map((choice) =>
+      button(choice, details, () => {
+        remember('handle', '');
+        perform('confirm', details.handle, choice).catch(broken);
+      }),
+    );
+  }
+  if (view === 'close') return [];
+  const actions = [];
+  if (details.retry) actions.push(button('retry', details, () => leave(details.retry)));
+  if (isPopup()) actions.push(button('closeWindow', details, () => close()));
+  else if (details.return) actions.push(button('return', details, () => leave(details.return)));
+  return actions;
+}
+
+/**
+ * @param {string} label key of its text
+ * @param {Record<string, string>} details for the text
+ * @param {() => void} act
+ */
+function button(label, details, act) {
+  const node = document.createElement('button');
+  node.type = 'button';
+  node.textContent = text(label, details);
+  node.addEventListener('click', act);
+  return node;
+}
+
+// -------------------------------------------------------------------- the work
+
+/** What each page does. @type {Record<string, () => Promise<void>>} */
+const works = {
+  login: () => perform('login', hash.slice(1), ...returnTarget()),
+  callback: () => {
+    const handle = remembered('handle');
+    if (!search && handle) return perform('confirm', handle, 'ask');
+    return perform('callback', search.slice(1), remembered('request'));
+  },
+  logout: () => perform('logout', hash.slice(1), ...returnTarget()),
+  'signed-out': () => perform('signed-out', search.slice(1)),
+  'frontchannel-logout': () => perform('frontchannel-logout', search.slice(1)),
+};
+
+async function run() {
+  const isFramed = window.top !== window;
+  if (isFramed !== (page === 'frontchannel-logout')) {
+    show('framed');
+    return;
+  }
+  if (page !== 'frontchannel-logout') show(page === 'signed-out' ? 'logout' : page);
+  program = new GoProgram(await VaultProgram.load(wasm, integrity), table);
+  tokenvaultHost.wake();
+  await works[page]();
+}
+
+/** @param {unknown} error */
+function broken(error) {
+  reportError(error);
+  show('broken', { return: `${app}/` });
+}
+
+run().catch(broken);
