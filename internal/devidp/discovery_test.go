@@ -55,7 +55,7 @@ func TestJWKSHasOnlyThePublicKey(t *testing.T) {
 		key := document["keys"].([]any)[0].(map[string]any)
 		require.NotContains(t, key, "d")
 		require.Equal(t, "ES256", key["alg"])
-		require.Equal(t, rg.keys.public.KeyID, key["kid"])
+		require.Equal(t, rg.keys.access().public.KeyID, key["kid"])
 	}
 }
 
