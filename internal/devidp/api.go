@@ -6,13 +6,15 @@ import (
 	"net/http"
 )
 
-// protectedAPI is what lies under /v1/. bearerOnly stands in front of it.
-func (s *Server) protectedAPI() http.Handler {
+// protectedAPI is what lies under /v1/ and the prefixes of Options.Resources.
+// bearerOnly stands in front of it.
+func (s *Server) protectedAPI(prefix string) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/v1/json", apiJSON)
-	mux.HandleFunc("/v1/echo", apiEcho)
-	mux.HandleFunc("/v1/whoami", apiWhoAmI)
-	s.mountCommon(mux, "/v1")
+	mux.HandleFunc(prefix+"/json", apiJSON)
+	mux.HandleFunc(prefix+"/echo", apiEcho)
+	mux.HandleFunc(prefix+"/whoami", apiWhoAmI)
+	mux.HandleFunc(prefix+"/stepup", s.apiStepUp)
+	s.mountCommon(mux, prefix)
 	mux.HandleFunc("/", apiNotFound)
 	return mux
 }

@@ -47,6 +47,9 @@ type authorizationRequest struct {
 	prompts     []string
 	maxAge      time.Duration // negative: none asked for
 	loginHint   string
+	acr         string
+	resources   []string
+	jkt         string // dpop_jkt: the key that the code is for; "" is none
 }
 
 // redirectError is an error that goes to the client (RFC 6749 section 4.1.2.1).
@@ -60,7 +63,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, is issuer) {
 		s.errorPage(w, http.StatusBadRequest, "The sign-in request is wrong", err.Error())
 		return
 	}
-	request, err := s.parseAuthorization(parameters, is)
+	request, err := s.requested(parameters, is)
 	var toClient *redirectError
 	switch {
 	case errors.As(err, &toClient):
@@ -80,7 +83,7 @@ func (s *Server) answerAuthorization(w http.ResponseWriter, r *http.Request, req
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	current := s.currentSession(r)
-	if current != nil && request.maxAge >= 0 && s.now().Sub(current.authTime) > request.maxAge {
+	if current != nil && (request.tooLong(s.now().Sub(current.authTime)) || !satisfies(current.acr, request.acr)) {
 		current = nil
 	}
 	switch {
@@ -136,7 +139,7 @@ func (s *Server) parseAuthorization(p url.Values, is issuer) (authorizationReque
 	if p.Get("code_challenge_method") != "S256" {
 		return refuse("invalid_request", "code_challenge_method must be S256")
 	}
-	if !isS256Challenge(request.challenge) {
+	if !isSHA256(request.challenge) {
 		return refuse("invalid_request", "code_challenge is not a SHA-256 in base64url")
 	}
 	if request.scope == "" {
@@ -152,6 +155,16 @@ func (s *Server) parseAuthorization(p url.Values, is issuer) (authorizationReque
 		}
 		request.maxAge = time.Duration(seconds) * time.Second
 	}
+	if request.acr, ok = preferredACR(p.Get("acr_values")); !ok {
+		return refuse("unmet_authentication_requirements", "acr_values has only unknown contexts")
+	}
+	if request.resources, ok = s.askedResources(p); !ok {
+		return refuse("invalid_target", "resource is unknown here (RFC 8707)")
+	}
+	request.jkt = p.Get("dpop_jkt")
+	if p.Has("dpop_jkt") && !isSHA256(request.jkt) {
+		return refuse("invalid_request", "dpop_jkt is not a SHA-256 in base64url")
+	}
 	request.prompts = strings.Fields(p.Get("prompt"))
 	for _, prompt := range request.prompts {
 		switch prompt {
@@ -166,6 +179,12 @@ func (s *Server) parseAuthorization(p url.Values, is issuer) (authorizationReque
 	return request, nil
 }
 
+// tooLong says whether a sign-in was so long ago that it has to be done again; with
+// max_age=0 each one was.
+func (q authorizationRequest) tooLong(ago time.Duration) bool {
+	return q.maxAge == 0 || q.maxAge > 0 && ago > q.maxAge
+}
+
 func (q authorizationRequest) prompted(prompt string) bool {
 	return slices.Contains(q.prompts, prompt)
 }
@@ -174,9 +193,11 @@ func (q authorizationRequest) prompted(prompt string) bool {
 func (s *Server) redirectCode(w http.ResponseWriter, q authorizationRequest, current *session) func() {
 	g := &grant{
 		client: q.client, subject: current.subject, issuer: q.issuer, scope: q.scope,
-		session: current.id, nonce: q.nonce, authTime: current.authTime,
+		session: current.id, nonce: q.nonce, authTime: current.authTime, acr: current.acr,
+		resources: q.resources,
 	}
-	code := s.issueCode(g, q.redirectURI, q.challenge)
+	current.join(q.client, q.issuer)
+	code := s.issueCode(g, q)
 	return func() { s.redirectBack(w, q, url.Values{"code": {code}}) }
 }
 
@@ -191,7 +212,13 @@ func (s *Server) redirectBack(w http.ResponseWriter, q authorizationRequest, val
 	if q.hasState {
 		values.Set("state", q.state)
 	}
-	values.Set("iss", q.issuer.url)
+	switch faults := s.faults.take(EndpointResponse, ""); {
+	case faults.noIssuer:
+	case faults.wrongIssuer:
+		values.Set("iss", anotherIssuer(q.issuer.url))
+	default:
+		values.Set("iss", q.issuer.url)
+	}
 	h := w.Header()
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+strings.Join(append([]string{"'self'"}, s.options.AllowOrigins...), " "))
 	redirectAway(w, withQuery(q.redirectURI, values))

@@ -19,7 +19,7 @@ func (rg *rig) forge(t testing.TB, token, typ string, change func(*accessClaims)
 	var claims accessClaims
 	require.NoError(t, rg.keys.parse(token, typeAccess, &claims, jwt.WithoutClaimsValidation()))
 	change(&claims)
-	forged, err := rg.keys.sign(typ, claims)
+	forged, err := rg.keys.access().sign(typ, claims)
 	require.NoError(t, err)
 	return forged
 }
@@ -33,13 +33,13 @@ func TestAPIRefuses(t *testing.T) {
 		require.NoError(t, err)
 		var claims accessClaims
 		require.NoError(t, rg.keys.parse(good.AccessToken, typeAccess, &claims, jwt.WithoutClaimsValidation()))
-		signed, err := (&keys{private: private, public: rg.keys.public}).sign(typeAccess, claims)
+		signed, err := (&signingKey{method: jwt.SigningMethodES256, private: private, public: rg.keys.access().public}).sign(typeAccess, claims)
 		require.NoError(t, err)
 		return signed
 	}
 	hmac := func(method jwt.SigningMethod, key any) string {
 		token := jwt.NewWithClaims(method, jwt.MapClaims{"sub": "x", "aud": rg.api, "exp": rg.clock.Now().Add(time.Hour).Unix()})
-		token.Header["typ"], token.Header["kid"] = typeAccess, rg.keys.public.KeyID
+		token.Header["typ"], token.Header["kid"] = typeAccess, rg.keys.access().public.KeyID
 		signed, err := token.SignedString(key)
 		require.NoError(t, err)
 		return signed
@@ -62,7 +62,7 @@ func TestAPIRefuses(t *testing.T) {
 		{"a cut signature", "Bearer " + good.AccessToken[:len(good.AccessToken)-1], 401, "invalid_token", ""},
 		{"no signature", "Bearer " + parts[0] + "." + parts[1] + ".", 401, "invalid_token", ""},
 		{"none", "Bearer " + hmac(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType), 401, "invalid_token", ""},
-		{"HS256 with a public key", "Bearer " + hmac(jwt.SigningMethodHS256, []byte(rg.keys.public.X)), 401, "invalid_token", ""},
+		{"HS256 with a public key", "Bearer " + hmac(jwt.SigningMethodHS256, []byte(rg.keys.access().public.X)), 401, "invalid_token", ""},
 		{"another key", "Bearer " + foreignKey(), 401, "invalid_token", ""},
 		{"signed well, never issued", "Bearer " + rg.forge(t, good.AccessToken, typeAccess, same), 401, "invalid_token", ""},
 		{"another type", "Bearer " + rg.forge(t, good.AccessToken, "JWT", same), 401, "invalid_token", ""},

@@ -13,7 +13,7 @@ const corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 // one: "*" means the literal name in a request with credentials.
 var corsExposed = strings.Join([]string{
 	"Accept-Ranges", "Allow", "Content-Length", "Content-Range", "Date", "ETag", "Link", "Location",
-	"Retry-After", "Server-Timing", "WWW-Authenticate",
+	"Retry-After", "Server-Timing", "WWW-Authenticate", headerNonce,
 	developmentHeader, headerEchoAuthorization, headerEchoToken, headerRepeated,
 }, ", ")
 

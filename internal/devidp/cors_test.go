@@ -11,7 +11,7 @@ import (
 func TestCORSPreflight(t *testing.T) {
 	rg := newRig(t)
 	targets := map[string]string{
-		"token": rg.auth + "/token", "revocation": rg.auth + "/revoke", "UserInfo": rg.auth + "/userinfo",
+		"token": rg.auth + "/token", "pushed requests": rg.auth + "/par", "revocation": rg.auth + "/revoke", "UserInfo": rg.auth + "/userinfo",
 		"end session": rg.auth + "/logout", "discovery": rg.auth + "/.well-known/openid-configuration", "JWKS": rg.auth + "/jwks",
 		"PingAM token": rg.auth + pingAMOAuth + "/access_token", "PingAM sessions": rg.auth + pingAMJSON + "/sessions/",
 		"protected API": rg.api + "/v1/json", "public API": rg.api + "/public/json",
@@ -61,6 +61,7 @@ func TestCORSExposesTheChallenge(t *testing.T) {
 	require.Equal(t, appOrigin, a.header.Get("Access-Control-Allow-Origin"))
 	exposed := strings.Split(a.header.Get("Access-Control-Expose-Headers"), ", ")
 	require.Contains(t, exposed, "WWW-Authenticate")
+	require.Contains(t, exposed, "DPoP-Nonce")
 	require.Contains(t, exposed, "ETag")
 	require.NotContains(t, exposed, "*")
 }

@@ -11,6 +11,7 @@ import (
 type metadata struct {
 	Issuer                string   `json:"issuer"`
 	Authorization         string   `json:"authorization_endpoint"`
+	Pushed                string   `json:"pushed_authorization_request_endpoint"`
 	Token                 string   `json:"token_endpoint"`
 	Revocation            string   `json:"revocation_endpoint"`
 	UserInfo              string   `json:"userinfo_endpoint"`
@@ -27,9 +28,14 @@ type metadata struct {
 	ChallengeMethods      []string `json:"code_challenge_methods_supported"`
 	Prompts               []string `json:"prompt_values_supported"`
 	Claims                []string `json:"claims_supported"`
+	ContextClasses        []string `json:"acr_values_supported"`
+	ProofAlgorithms       []string `json:"dpop_signing_alg_values_supported"`
 	ResponseIssuer        bool     `json:"authorization_response_iss_parameter_supported"`
 	RequestParameter      bool     `json:"request_parameter_supported"`
 	RequestURIParameter   bool     `json:"request_uri_parameter_supported"`
+	PushedOnly            bool     `json:"require_pushed_authorization_requests"` // it is up to the client
+	FrontChannel          bool     `json:"frontchannel_logout_supported"`
+	FrontChannelSession   bool     `json:"frontchannel_logout_session_supported"`
 }
 
 func (s *Server) discovery(w http.ResponseWriter, r *http.Request, is issuer) {
@@ -38,6 +44,7 @@ func (s *Server) discovery(w http.ResponseWriter, r *http.Request, is issuer) {
 	writeJSON(w, http.StatusOK, metadata{
 		Issuer:                is.url,
 		Authorization:         is.url + at.authorize,
+		Pushed:                is.url + at.pushed,
 		Token:                 is.url + at.token,
 		Revocation:            is.url + at.revocation,
 		UserInfo:              is.url + at.userInfo,
@@ -48,12 +55,16 @@ func (s *Server) discovery(w http.ResponseWriter, r *http.Request, is issuer) {
 		ResponseModes:         []string{"query"},
 		GrantTypes:            []string{grantCode, grantRefresh},
 		SubjectTypes:          []string{"public"},
-		IDTokenAlgorithms:     []string{jwt.SigningMethodES256.Alg()},
+		IDTokenAlgorithms:     []string{s.keys.idTokenAlg()},
 		TokenAuthMethods:      []string{"none"},
 		RevocationAuthMethods: []string{"none"},
 		ChallengeMethods:      []string{"S256"},
 		Prompts:               []string{promptNone, promptLogin, promptConsent, promptSelectAccount},
-		Claims:                []string{"sub", "name", "preferred_username", "email", "email_verified", "auth_time", "nonce", "at_hash", "sid"},
+		Claims:                []string{"sub", "name", "preferred_username", "email", "email_verified", "auth_time", "nonce", "at_hash", "sid", "acr", "amr", "azp"},
+		ContextClasses:        []string{ACRPassword, ACRMultiFactor},
+		ProofAlgorithms:       []string{jwt.SigningMethodES256.Alg()},
 		ResponseIssuer:        true,
+		FrontChannel:          true,
+		FrontChannelSession:   true,
 	})
 }

@@ -28,6 +28,12 @@ func TestDiscoveryNamesLiveEndpoints(t *testing.T) {
 			require.Equal(t, rg.auth+tt.issuer, document["issuer"])
 			require.Equal(t, []any{"S256"}, document["code_challenge_methods_supported"])
 			require.Equal(t, true, document["authorization_response_iss_parameter_supported"])
+			require.Equal(t, []any{"ES256"}, document["dpop_signing_alg_values_supported"])
+			require.Equal(t, []any{ACRPassword, ACRMultiFactor}, document["acr_values_supported"])
+			require.Equal(t, false, document["require_pushed_authorization_requests"])
+			require.Equal(t, true, document["frontchannel_logout_supported"])
+			require.Equal(t, true, document["frontchannel_logout_session_supported"])
+			require.Equal(t, rg.auth+tt.issuer+"/par", document["pushed_authorization_request_endpoint"])
 			for name, value := range document {
 				if endpoint, ok := value.(string); ok && name != "issuer" {
 					require.True(t, strings.HasPrefix(endpoint, rg.auth+tt.issuer+"/"), name)
@@ -55,7 +61,7 @@ func TestJWKSHasOnlyThePublicKey(t *testing.T) {
 		key := document["keys"].([]any)[0].(map[string]any)
 		require.NotContains(t, key, "d")
 		require.Equal(t, "ES256", key["alg"])
-		require.Equal(t, rg.keys.public.KeyID, key["kid"])
+		require.Equal(t, rg.keys.access().public.KeyID, key["kid"])
 	}
 }
 

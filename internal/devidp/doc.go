@@ -25,9 +25,26 @@
 //     revokes its family (RFC 9700 section 4.14.2).
 //   - RFC 7009 revocation; OpenID Connect discovery, UserInfo, prompt, max_age,
 //     RP-initiated logout; RFC 8414 metadata.
-//   - Access tokens are RFC 9068 JWTs (at+jwt). Everything is signed with ES256: a
-//     key costs microseconds, so each test has its own. OpenID Connect asks a server
-//     for RS256 as well; this one does not have it, and its metadata says so.
+//   - Pushed authorization requests (RFC 9126), which a client can be made to use
+//     (Client.RequirePAR): good once, for a minute, for the client that pushed.
+//   - DPoP (RFC 9449) with ES256, at the token endpoint, for pushed requests, at
+//     UserInfo and at the API. A proof binds the access token and the refresh token,
+//     and dpop_jkt the code; Client.RequireDPoP refuses to do without. Each origin
+//     has a nonce of its own where a test wants one (SetDPoPNonce).
+//   - Resource indicators (RFC 8707): a token is for one of Options.Resources, or for
+//     the API as a whole and UserInfo. A client that was granted several names one in
+//     each token request.
+//   - Step-up (RFC 9470): acr_values asks for ACRPassword or ACRMultiFactor; for the
+//     latter the form wants SecondFactor, too. Signing in again as the same person
+//     goes on with the session.
+//   - Front-channel logout: where a session ends by a navigation, the page frames all
+//     clients that had somebody sign in within it. A person who comes to the logout
+//     endpoint without a hint is asked first, and then signed out everywhere.
+//   - Access tokens are RFC 9068 JWTs (at+jwt), signed with ES256: a key costs
+//     microseconds, so each test has its own. id_tokens are as well, unless
+//     SetIDTokenAlg says otherwise. OpenID Connect asks a server for RS256 at all
+//     times; the metadata of this one names the algorithm of the moment. RotateKeys
+//     makes new keys, with the old ones still published or not.
 //
 // The same server answers in PingAM's URL layout under /am, for SDKs that build
 // their URLs themselves. Each layout, and each realm, is an issuer of its own: a
@@ -35,9 +52,12 @@
 //
 // # API
 //
-// Everything under /v1/ wants a Bearer token (RFC 6750): signature, type, audience
-// and expiry are checked, and the token must be one that this server issued and did
-// not revoke. Everything under /public/ wants none.
+// Everything under /v1/ wants a token (RFC 6750): signature, type, audience and expiry
+// are checked, and the token must be one that this server issued and did not revoke.
+// One that is bound to a key wants the scheme DPoP and a proof (RFC 9449 section 7).
+// Each of Options.Resources has the same under its own path, for its own audience.
+// /v1/stepup?acr=…&max_age=… wants a sign-in of that kind. Everything under /public/
+// wants no token.
 //
 // # What it trusts
 //

@@ -51,15 +51,20 @@ func (s *Server) answerSignOut(w http.ResponseWriter, r *http.Request, parameter
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	current := s.currentSession(r)
+	var ended []*session
 	switch {
 	case out.hint != nil:
 		if current != nil && current.subject == out.hint.Subject {
 			s.endCookieSession(w, r)
+			ended = append(ended, current)
 		}
-		s.endSessionByID(out.hint.Session)
+		if named := s.endSessionByID(out.hint.Session); named != nil {
+			ended = append(ended, named)
+		}
 	case current == nil: // nobody to sign out
 	case s.allowed(r.Header.Get("Origin")), confirmed(parameters, current):
 		s.endCookieSession(w, r)
+		ended = append(ended, current)
 	case isNavigation(r):
 		return func() {
 			s.page(w, http.StatusOK, "signout.html", "'self' "+formTarget(out.redirect), pageData{
@@ -69,7 +74,8 @@ func (s *Server) answerSignOut(w http.ResponseWriter, r *http.Request, parameter
 	default:
 		return func() { s.refuseSignOut(w, r, errNeedsHint) }
 	}
-	return func() { s.signedOut(w, r, out) }
+	frames := s.farewells(ended)
+	return func() { s.signedOut(w, r, out, frames) }
 }
 
 func (s *Server) parseSignOut(p url.Values, is issuer) (signOut, error) {
@@ -118,17 +124,22 @@ func confirmed(p url.Values, current *session) bool {
 }
 
 // signedOut tells the browser that it is done: by the redirect that was asked for,
-// by a page for a person, or by 204 for a script (as PingAM does).
-func (s *Server) signedOut(w http.ResponseWriter, r *http.Request, out signOut) {
-	switch {
-	case out.redirect != "":
+// by a page for a person, or by 204 for a script (as PingAM does). Where clients are
+// to be told, a navigation ends at a page with their frames.
+func (s *Server) signedOut(w http.ResponseWriter, r *http.Request, out signOut, frames []string) {
+	next := ""
+	if out.redirect != "" {
 		values := url.Values{}
 		if out.hasState {
 			values.Set("state", out.state)
 		}
-		redirectAway(w, withQuery(out.redirect, values))
-	case isNavigation(r):
-		s.page(w, http.StatusOK, "message.html", "'none'", pageData{Title: "You are signed out", Message: "You can close this page or go back to the app."})
+		next = withQuery(out.redirect, values)
+	}
+	switch {
+	case isNavigation(r) && (next == "" || len(frames) > 0):
+		s.signedOutPage(w, next, frames)
+	case next != "":
+		redirectAway(w, next)
 	default:
 		w.WriteHeader(http.StatusNoContent)
 	}

@@ -5,6 +5,7 @@ import "time"
 const (
 	maxSessions     = 1024
 	maxTransactions = 1024
+	maxPushed       = 1024
 )
 
 // expiring is a bounded map whose entries end at a time. Expiry is judged on every

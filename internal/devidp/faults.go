@@ -24,6 +24,12 @@ const (
 	EndpointEndSession
 	EndpointSessions // PingAM's JSON sessions
 	EndpointAPI      // the whole API; narrow it with Fault.Path
+	EndpointPush     // the pushed authorization request endpoint
+
+	// EndpointResponse is the redirect that answers an authorization request, also
+	// the one that comes after the sign-in form. Only FaultWrongIssuer and
+	// FaultNoIssuer strike there, and Fault.Path must be empty.
+	EndpointResponse
 )
 
 // FaultKind says what goes wrong.
@@ -43,6 +49,26 @@ const (
 	FaultInvalidGrant           // answer 400 invalid_grant
 	FaultNoRotation             // refresh: the same refresh token comes back and stays good
 	FaultOmitRefresh            // token endpoint: no refresh_token in the reply; in a refresh the old one stays good
+	FaultIgnoreProof            // token endpoint: give bearer tokens, as a server that does not know DPoP
+
+	FaultWrongIssuer // EndpointResponse: iss is another issuer; token endpoint: so it is in the id_token
+	FaultNoIssuer    // EndpointResponse: no iss
+
+	// What is wrong with the id_token. Those for the token endpoint, either grant;
+	// of several that concern the signature, one wins.
+	FaultIDOmit       // there is none, though openid was granted
+	FaultIDNonce      // another nonce
+	FaultIDNoNonce    // no nonce
+	FaultIDAudience   // aud is another client
+	FaultIDParty      // azp is another client
+	FaultIDSubject    // sub is somebody else
+	FaultIDExpired    // issued and expired an hour before
+	FaultIDAccessHash // at_hash of another access token
+	FaultIDAuthTime   // auth_time a day before
+	FaultIDSignature  // the signature of another token
+	FaultIDUnsigned   // alg none
+	FaultIDSymmetric  // HS256 with the public key as the secret
+	FaultIDKey        // a kid that is not published
 )
 
 // Fault is one misbehaviour.
@@ -118,6 +144,10 @@ type strikes struct {
 	invalidGrant bool
 	noRotation   bool
 	omitRefresh  bool
+	ignoreProof  bool
+	noIssuer     bool
+	wrongIssuer  bool
+	idToken      []FaultKind
 }
 
 func (st *strikes) add(f Fault) {
@@ -146,6 +176,15 @@ func (st *strikes) add(f Fault) {
 		st.noRotation = true
 	case FaultOmitRefresh:
 		st.omitRefresh = true
+	case FaultIgnoreProof:
+		st.ignoreProof = true
+	case FaultNoIssuer:
+		st.noIssuer = true
+	case FaultWrongIssuer:
+		st.wrongIssuer = true
+		st.idToken = append(st.idToken, f.Kind)
+	default:
+		st.idToken = append(st.idToken, f.Kind)
 	}
 }
 
@@ -175,7 +214,7 @@ func (st strikes) strike(w http.ResponseWriter, r *http.Request) bool {
 	case st.garbage:
 		send(w, http.StatusOK, "text/html; charset=utf-8", []byte("<!doctype html><title>Gateway</title><p>This is not JSON."))
 	case st.invalidToken:
-		challenge(w, errTokenInvalid)
+		challenge(w, r, errTokenInvalid)
 	case st.invalidGrant:
 		writeError(w, http.StatusBadRequest, "invalid_grant", "a fault that a test asked for")
 	default:

@@ -25,7 +25,8 @@ func TestFaultAnswers(t *testing.T) {
 		EndpointSessions: func() answer {
 			return rg.post(t, rg.auth+pingAMJSON+"/sessions/?_action=logout", url.Values{}, nil)
 		},
-		EndpointAPI: func() answer { return rg.call(t, "/v1/json", reply.AccessToken) },
+		EndpointPush: func() answer { return rg.post(t, rg.auth+"/par", url.Values{}, nil) },
+		EndpointAPI:  func() answer { return rg.call(t, "/v1/json", reply.AccessToken) },
 	}
 	tests := []struct {
 		name   string

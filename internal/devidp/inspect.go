@@ -10,6 +10,8 @@ type IssuedToken struct {
 	Subject  string
 	Issuer   string
 	Scope    string
+	Resource string // of an access token: what it is for (RFC 8707)
+	JKT      string // thumbprint of the key it is bound to (RFC 9449); empty for a bearer token
 	Issued   time.Time
 	Expires  time.Time
 	Active   bool // not used up, not revoked, not expired
@@ -25,7 +27,8 @@ func (s *Server) Issued() []IssuedToken {
 	for _, r := range s.ledger.records {
 		out = append(out, IssuedToken{
 			Kind: r.kind, Value: r.value, ClientID: r.grant.client, Subject: r.grant.subject,
-			Issuer: r.grant.issuer.url, Scope: r.scope, Issued: r.issued, Expires: r.expires, Active: r.active(now),
+			Issuer: r.grant.issuer.url, Scope: r.scope, Resource: r.resource, JKT: r.jkt,
+			Issued: r.issued, Expires: r.expires, Active: r.active(now),
 		})
 	}
 	return out
@@ -68,6 +71,8 @@ type Stats struct {
 	SignInFailures int
 	SignOuts       int
 	Authorizations int // codes issued
+	Pushes         int // authorization requests that were pushed
+	Proofs         int // DPoP proofs that were seen, without replays
 	Exchanges      int // codes redeemed
 	Refreshes      int // refresh tokens redeemed
 	TokenErrors    int // refusals of the token endpoint

@@ -4,16 +4,16 @@ import "net/http"
 
 // layout is where an authorization server keeps its endpoints, below its issuer.
 type layout struct {
-	authorize, token, revocation, userInfo, endSession, jwks string
+	authorize, pushed, token, revocation, userInfo, endSession, jwks string
 }
 
 var (
 	plainLayout = layout{
-		authorize: "/authorize", token: "/token", revocation: "/revoke",
+		authorize: "/authorize", pushed: "/par", token: "/token", revocation: "/revoke",
 		userInfo: "/userinfo", endSession: "/logout", jwks: "/jwks",
 	}
 	pingAMLayout = layout{
-		authorize: "/authorize", token: "/access_token", revocation: "/token/revoke",
+		authorize: "/authorize", pushed: "/par", token: "/access_token", revocation: "/token/revoke",
 		userInfo: "/userinfo", endSession: "/connect/endSession", jwks: "/connect/jwk_uri",
 	}
 )
@@ -71,6 +71,8 @@ func (s *Server) mount(mux *http.ServeMux, prefix string, at layout, resolve res
 
 	// No CORS here: a page that could read these redirects could read codes.
 	mux.Handle(prefix+at.authorize, s.struck(EndpointAuthorize, only(bind(s.authorize), http.MethodGet, http.MethodPost)))
+
+	mux.Handle(prefix+at.pushed, s.cors(s.struck(EndpointPush, only(bind(s.push), http.MethodPost))))
 
 	// The token endpoint takes its faults itself, once it knows the grant.
 	mux.Handle(prefix+at.token, s.cors(only(bind(s.token), http.MethodPost)))

@@ -53,7 +53,11 @@ type grant struct {
 	session  string
 	nonce    string
 	authTime time.Time
+	acr      string
 	revoked  bool
+
+	resources []string // what access tokens may be for; the first is what they are for unasked
+	jkt       string   // the key that the refresh tokens, and all access tokens, are bound to; "" is none
 }
 
 // record is one secret that left the server.
@@ -65,6 +69,9 @@ type record struct {
 	issued  time.Time
 	expires time.Time
 	state   tokenState
+
+	jkt      string // the key that this secret is bound to; "" is none
+	resource string // what an access token is for
 
 	// A code is bound to these as well.
 	redirectURI string

@@ -22,6 +22,8 @@ var (
 	ErrBadClient = errors.New("client IDs must be present and unique")
 	// ErrBadAccount refuses an account without a name or a second one with the same.
 	ErrBadAccount = errors.New("account names must be present and unique")
+	// ErrBadResource refuses a resource that the API cannot be divided by.
+	ErrBadResource = errors.New("a resource has a path of its own, /name/ but not /public/, and an absolute http or https URL without a fragment")
 	// ErrBadLifetime refuses a negative lifetime.
 	ErrBadLifetime = errors.New("a lifetime must be positive")
 )
@@ -31,20 +33,24 @@ const (
 	defaultAccessTTL  = 5 * time.Minute
 	defaultRefreshTTL = time.Hour
 	defaultSessionTTL = 8 * time.Hour
+
+	defaultProofWindow = 5 * time.Minute
 )
 
 // Options say who the server is and whom it serves.
 type Options struct {
 	Issuer       string   // origin of the authorization server
-	APIOrigin    string   // origin of the API; the audience of access tokens
+	APIOrigin    string   // origin of the API; the audience of access tokens that are for no Resource
 	AllowOrigins []string // origins that CORS and frame-ancestors admit: app and vault
 	Clients      []Client
 
-	Accounts   []Account     // default: DefaultAccount
-	AccessTTL  time.Duration // default 5 minutes
-	RefreshTTL time.Duration // default 1 hour
-	SessionTTL time.Duration // default 8 hours
-	Now        func() time.Time
+	Resources   []Resource    // parts of the API with an audience of their own
+	Accounts    []Account     // default: DefaultAccount and SecondAccount
+	AccessTTL   time.Duration // default 5 minutes
+	RefreshTTL  time.Duration // default 1 hour
+	SessionTTL  time.Duration // default 8 hours
+	ProofWindow time.Duration // how far a DPoP proof's iat may be from now; default 5 minutes
+	Now         func() time.Time
 }
 
 // Client is a public OAuth client: it has no secret and must use PKCE.
@@ -52,6 +58,14 @@ type Client struct {
 	ID                     string
 	RedirectURIs           []string // compared as strings
 	PostLogoutRedirectURIs []string // compared as strings
+
+	RequirePAR  bool // refuse authorization requests that were not pushed (RFC 9126)
+	RequireDPoP bool // refuse token requests without a DPoP proof (RFC 9449)
+
+	// FrontChannelLogoutURI is framed when a session ends in which this client had
+	// somebody sign in; with iss and sid, if the session is required.
+	FrontChannelLogoutURI             string
+	FrontChannelLogoutSessionRequired bool
 }
 
 // Account is somebody who can sign in.
@@ -62,9 +76,14 @@ type Account struct {
 	Email    string
 }
 
-// DefaultAccount is the one account of a server whose Options name none.
+// DefaultAccount is the first account of a server whose Options name none.
 func DefaultAccount() Account {
 	return Account{Username: "alice", Password: "wonderland", Name: "Alice Liddell", Email: "alice@example.com"}
+}
+
+// SecondAccount is for tests in which the person changes.
+func SecondAccount() Account {
+	return Account{Username: "hatter", Password: "teatime", Name: "Mad Hatter", Email: "hatter@example.com"}
 }
 
 // subject is the account's sub: stable, and not the name itself, so that a client
@@ -95,9 +114,20 @@ func (o *Options) complete() error {
 		for _, uri := range slices.Concat(c.RedirectURIs, c.PostLogoutRedirectURIs) {
 			note(key, checkRedirect(uri))
 		}
+		if c.FrontChannelLogoutURI != "" {
+			note(key, checkRedirect(c.FrontChannelLogoutURI))
+		}
+	}
+	paths := map[string]bool{"/public/": true}
+	for i, r := range o.Resources {
+		key := fmt.Sprintf("Resources[%d]", i)
+		if name, ok := strings.CutPrefix(r.Path, "/"); !ok || paths[r.Path] || !isRealmName(strings.TrimSuffix(name, "/")) || !strings.HasSuffix(name, "/") || checkRedirect(r.URI) != nil {
+			note(key, fmt.Errorf("%w: %q, %q", ErrBadResource, r.Path, r.URI))
+		}
+		paths[r.Path] = true
 	}
 	if len(o.Accounts) == 0 {
-		o.Accounts = []Account{DefaultAccount()}
+		o.Accounts = []Account{DefaultAccount(), SecondAccount()}
 	}
 	names := map[string]bool{"": true}
 	for i, a := range o.Accounts {
@@ -109,6 +139,7 @@ func (o *Options) complete() error {
 	note("AccessTTL", lifetime(&o.AccessTTL, defaultAccessTTL))
 	note("RefreshTTL", lifetime(&o.RefreshTTL, defaultRefreshTTL))
 	note("SessionTTL", lifetime(&o.SessionTTL, defaultSessionTTL))
+	note("ProofWindow", lifetime(&o.ProofWindow, defaultProofWindow))
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -39,6 +39,19 @@ func TestNewRefuses(t *testing.T) {
 		{"a redirect URI that runs", func(o *Options) { o.Clients[0].RedirectURIs = []string{"javascript:alert(1)"} }, ErrBadRedirect},
 		{"a redirect URI that is no URL", func(o *Options) { o.Clients[0].RedirectURIs = []string{"http://%zz"} }, ErrBadRedirect},
 		{"an account without a name", func(o *Options) { o.Accounts = []Account{{}} }, ErrBadAccount},
+		{"a resource", func(o *Options) { o.Resources = []Resource{{"/v3/", "https://api.example.com/v3"}} }, nil},
+		{"a resource in place of the API", func(o *Options) { o.Resources = []Resource{{"/v1/", "https://api.example.com"}} }, nil},
+		{"a resource without a slash", func(o *Options) { o.Resources = []Resource{{"/v3", "https://api.example.com"}} }, ErrBadResource},
+		{"a resource of nothing", func(o *Options) { o.Resources = []Resource{{"/", "https://api.example.com"}} }, ErrBadResource},
+		{"a resource deep down", func(o *Options) { o.Resources = []Resource{{"/a/b/", "https://api.example.com"}} }, ErrBadResource},
+		{"a resource that is public", func(o *Options) { o.Resources = []Resource{{"/public/", "https://api.example.com"}} }, ErrBadResource},
+		{"a resource twice", func(o *Options) {
+			o.Resources = []Resource{{"/v3/", "https://a.example"}, {"/v3/", "https://b.example"}}
+		}, ErrBadResource},
+		{"a resource that is no URL", func(o *Options) { o.Resources = []Resource{{"/v3/", "api"}} }, ErrBadResource},
+		{"a resource with a fragment", func(o *Options) { o.Resources = []Resource{{"/v3/", "https://a.example#x"}} }, ErrBadResource},
+		{"a front-channel logout URI that runs", func(o *Options) { o.Clients[0].FrontChannelLogoutURI = "javascript:alert(1)" }, ErrBadRedirect},
+		{"a negative window", func(o *Options) { o.ProofWindow = -time.Second }, ErrBadLifetime},
 		{"a negative lifetime", func(o *Options) { o.AccessTTL = -time.Second }, ErrBadLifetime},
 	}
 	for _, tt := range tests {

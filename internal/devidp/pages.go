@@ -23,20 +23,29 @@ type pageData struct {
 	Username    string
 	Problem     string
 	Accounts    []Account
+	Factor      string // the second factor, where one is asked for
 
 	// Sign-out form.
 	Action  string
 	Confirm string
 	Fields  map[string]string
+
+	// Signed-out page.
+	Frames []string
+	Next   string
 }
 
 func (s *Server) signInPage(w http.ResponseWriter, status int, id string, q authorizationRequest, username, problem string) {
 	// Browsers hold form-action against every redirect that answers the form, so
 	// the client's own origin must be in it.
 	formAction := "'self' " + originOf(q.redirectURI)
+	factor := ""
+	if q.acr == ACRMultiFactor {
+		factor = SecondFactor
+	}
 	s.page(w, status, "signin.html", formAction, pageData{
 		Title: "Sign in", Transaction: id, Client: q.client, Username: username, Problem: problem,
-		Accounts: s.options.Accounts,
+		Accounts: s.options.Accounts, Factor: factor,
 	})
 }
 
@@ -44,15 +53,22 @@ func (s *Server) errorPage(w http.ResponseWriter, status int, title, message str
 	s.page(w, status, "message.html", "'none'", pageData{Title: title, Message: message})
 }
 
-// page renders a document that runs no script, loads nothing from elsewhere and
-// cannot be framed.
+// page renders a document that runs no script, loads nothing from elsewhere but its
+// own frames, and cannot be framed.
 func (s *Server) page(w http.ResponseWriter, status int, name, formAction string, data pageData) {
 	var body bytes.Buffer
 	if err := pages.ExecuteTemplate(&body, name, data); err != nil {
 		panic(fmt.Errorf("devidp: template %s: %w", name, err)) // a fault of this package
 	}
 	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action "+formAction)
+	frames := ""
+	for _, frame := range data.Frames {
+		frames += " " + originOf(frame)
+	}
+	if frames != "" {
+		frames = " frame-src" + frames + ";"
+	}
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self';"+frames+" base-uri 'none'; frame-ancestors 'none'; form-action "+formAction)
 	h.Set("X-Frame-Options", "DENY")
 	// Not no-referrer: that would make the form's Origin header null.
 	h.Set("Referrer-Policy", "same-origin")

@@ -1,7 +1,6 @@
 package devidp
 
 import (
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"strings"
@@ -12,8 +11,9 @@ const s256Length = 43
 
 const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
-// isS256Challenge checks the form that RFC 7636 section 4.2 gives an S256 challenge.
-func isS256Challenge(s string) bool {
+// isSHA256 checks the form of an S256 challenge (RFC 7636 section 4.2) and of a key's
+// thumbprint (RFC 9449 section 10).
+func isSHA256(s string) bool {
 	if len(s) != s256Length {
 		return false
 	}
@@ -27,7 +27,5 @@ func verifies(verifier, challenge string) bool {
 	if len(verifier) < 43 || len(verifier) > 128 || strings.Trim(verifier, unreserved) != "" {
 		return false
 	}
-	sum := sha256.Sum256([]byte(verifier))
-	want := base64.RawURLEncoding.EncodeToString(sum[:])
-	return subtle.ConstantTimeCompare([]byte(want), []byte(challenge)) == 1
+	return subtle.ConstantTimeCompare([]byte(hashOf(verifier)), []byte(challenge)) == 1
 }

@@ -72,9 +72,10 @@ func readParameters(w http.ResponseWriter, r *http.Request) (url.Values, error) 
 	return values, checkSingle(values)
 }
 
+// checkSingle lets only resource be repeated (RFC 8707 section 2).
 func checkSingle(values url.Values) error {
-	for _, v := range values {
-		if len(v) > 1 {
+	for name, v := range values {
+		if len(v) > 1 && name != "resource" {
 			return errRepeated
 		}
 	}

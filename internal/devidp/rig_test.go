@@ -55,11 +55,11 @@ type rig struct {
 	browser   *http.Client // keeps cookies, follows no redirect
 }
 
-func newRig(t testing.TB) *rig {
+func newRig(t testing.TB, change ...func(*Options)) *rig {
 	t.Helper()
 	authServer, apiServer := httptest.NewUnstartedServer(nil), httptest.NewUnstartedServer(nil)
 	c := &clock{now: time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)}
-	s, err := New(Options{
+	options := Options{
 		Issuer:       "http://" + authServer.Listener.Addr().String(),
 		APIOrigin:    "http://" + apiServer.Listener.Addr().String(),
 		AllowOrigins: []string{appOrigin, vaultOrigin},
@@ -68,7 +68,11 @@ func newRig(t testing.TB) *rig {
 			{ID: "other", RedirectURIs: []string{callback}},
 		},
 		Now: c.Now,
-	})
+	}
+	for _, f := range change {
+		f(&options)
+	}
+	s, err := New(options)
 	require.NoError(t, err)
 	authServer.Config.Handler, apiServer.Config.Handler = s.Auth(), s.API()
 	authServer.Start()

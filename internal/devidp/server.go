@@ -30,6 +30,9 @@ type Server struct {
 	ledger       ledger
 	sessions     expiring[*session]
 	transactions expiring[*transaction]
+	pushed       expiring[authorizationRequest]
+	proofs       expiring[struct{}]    // DPoP proofs that were seen, by key and jti
+	nonces       map[ServerKind]string // that DPoP proofs must carry
 	stats        Stats
 }
 
@@ -51,6 +54,9 @@ func New(options Options) (*Server, error) {
 		ledger:       newLedger(),
 		sessions:     newExpiring[*session](maxSessions),
 		transactions: newExpiring[*transaction](maxTransactions),
+		pushed:       newExpiring[authorizationRequest](maxPushed),
+		proofs:       newExpiring[struct{}](maxProofs),
+		nonces:       make(map[ServerKind]string),
 	}
 	for _, c := range options.Clients {
 		s.clients[c.ID] = c
@@ -75,7 +81,9 @@ func (s *Server) Auth() http.Handler {
 // API is the handler of the API's origin.
 func (s *Server) API() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/v1/", s.bearerOnly(s.protectedAPI()))
+	for prefix, audience := range s.options.audiences() {
+		mux.Handle(prefix, s.bearerOnly(audience, s.protectedAPI(strings.TrimSuffix(prefix, "/"))))
+	}
 	mux.Handle("/public/", s.publicAPI())
 	mux.HandleFunc("/", apiNotFound)
 	return s.outermost(APIServer, s.cors(s.struck(EndpointAPI, mux)))
@@ -86,6 +94,7 @@ func (s *Server) outermost(kind ServerKind, next http.Handler) http.Handler {
 	return s.log.record(kind, s.now, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(developmentHeader, "true; never expose this server to a network")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		s.sendNonce(w, kind)
 		next.ServeHTTP(w, r)
 	}))
 }

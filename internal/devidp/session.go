@@ -2,6 +2,7 @@ package devidp
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -11,7 +12,21 @@ type session struct {
 	id       string
 	subject  string
 	authTime time.Time
+	acr      string
+	members  []member
 	confirm  string // stands in the sign-out form, so that no other page can send it
+}
+
+// member is a client that had somebody sign in within a session.
+type member struct {
+	client string
+	issuer issuer
+}
+
+func (s *session) join(client string, is issuer) {
+	if m := (member{client, is}); !slices.Contains(s.members, m) {
+		s.members = append(s.members, m)
+	}
 }
 
 // transaction is an authorization request that waits for its sign-in form.
@@ -65,11 +80,15 @@ func (s *Server) currentSession(r *http.Request) *session {
 }
 
 // startSession signs a browser in, always under a new secret: one that was planted
-// before is worth nothing. The caller holds s.mu.
-func (s *Server) startSession(w http.ResponseWriter, r *http.Request, subject string) *session {
-	s.sessions.remove(cookieValue(r, s.sessionCookie()))
+// before is worth nothing. Who signs in again, for a step-up say, goes on with the
+// session, so that its end reaches all its clients. The caller holds s.mu.
+func (s *Server) startSession(w http.ResponseWriter, r *http.Request, subject, acr string) *session {
 	now := s.now()
-	current := &session{id: randomValue(16), subject: subject, authTime: now, confirm: randomValue(16)}
+	current := &session{id: randomValue(16), subject: subject, authTime: now, acr: acr, confirm: randomValue(16)}
+	if old := s.currentSession(r); old != nil && old.subject == subject {
+		current.id, current.members = old.id, old.members
+	}
+	s.sessions.remove(cookieValue(r, s.sessionCookie()))
 	secret := randomValue(32)
 	s.sessions.put(secret, current, now, now.Add(s.options.SessionTTL))
 	s.setCookie(w, s.sessionCookie(), secret)
@@ -85,12 +104,14 @@ func (s *Server) endCookieSession(w http.ResponseWriter, r *http.Request) {
 }
 
 // endSessionByID ends a session named by the sid of an id_token, which reaches a
-// session whose cookie the request does not carry. The caller holds s.mu.
-func (s *Server) endSessionByID(id string) {
+// session whose cookie the request does not carry; nil is none. The caller holds s.mu.
+func (s *Server) endSessionByID(id string) *session {
 	for secret, entry := range s.sessions.entries {
 		if entry.value.id == id {
 			s.sessions.remove(secret)
 			s.stats.SignOuts++
+			return entry.value
 		}
 	}
+	return nil
 }

@@ -61,14 +61,21 @@ func (s *Server) answerSignIn(w http.ResponseWriter, r *http.Request, form url.V
 		}
 	}
 	account, ok := s.authenticate(form.Get("username"), form.Get("password"))
-	if !ok {
+	problem := ""
+	switch {
+	case !ok:
+		problem = "The user name or the password is wrong."
+	case t.request.acr == ACRMultiFactor && subtle.ConstantTimeCompare([]byte(form.Get("factor")), []byte(SecondFactor)) != 1:
+		problem = "The one-time code is wrong."
+	}
+	if problem != "" {
 		s.stats.SignInFailures++
 		return func() {
-			s.signInPage(w, http.StatusUnauthorized, id, t.request, form.Get("username"), "The user name or the password is wrong.")
+			s.signInPage(w, http.StatusUnauthorized, id, t.request, form.Get("username"), problem)
 		}
 	}
 	s.transactions.remove(id)
-	return s.redirectCode(w, t.request, s.startSession(w, r, account.subject()))
+	return s.redirectCode(w, t.request, s.startSession(w, r, account.subject(), t.request.acr))
 }
 
 func (s *Server) authenticate(username, password string) (Account, bool) {

@@ -1,8 +1,6 @@
 package devidp
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"slices"
 	"strings"
 	"time"
@@ -11,11 +9,9 @@ import (
 )
 
 const (
-	codeTTL    = time.Minute
-	idTokenTTL = 5 * time.Minute
+	codeTTL = time.Minute
 
 	typeAccess = "at+jwt" // RFC 9068 section 2.1
-	typeID     = "JWT"
 
 	codeBytes    = 32
 	refreshBytes = 48
@@ -36,20 +32,13 @@ type accessClaims struct {
 	Roles          []string         `json:"roles"`
 	Groups         []string         `json:"groups"`
 	Entitlements   []string         `json:"entitlements"`
+	Confirmation   *confirmation    `json:"cnf,omitempty"`
 	DevelopmentUse bool             `json:"development_only"`
 }
 
-// idClaims are those of OpenID Connect Core section 2.
-type idClaims struct {
-	jwt.RegisteredClaims
-	Nonce           string           `json:"nonce,omitempty"`
-	AuthTime        *jwt.NumericDate `json:"auth_time"`
-	AccessTokenHash string           `json:"at_hash"`
-	ACR             string           `json:"acr"`
-	AMR             []string         `json:"amr"`
-	AuthorizedParty string           `json:"azp"`
-	Session         string           `json:"sid"`
-	profileClaims
+// confirmation binds a token to a key (RFC 9449 section 6.1).
+type confirmation struct {
+	Thumbprint string `json:"jkt"`
 }
 
 // profileClaims are what scopes say about the person, here and in UserInfo.
@@ -72,32 +61,40 @@ func profileOf(a Account, scope string) profileClaims {
 }
 
 // issueCode makes the one-time code of a grant. The caller holds s.mu.
-func (s *Server) issueCode(g *grant, redirectURI, challenge string) string {
+func (s *Server) issueCode(g *grant, q authorizationRequest) string {
 	now := s.now()
 	code := randomValue(codeBytes)
 	s.ledger.add(&record{
 		kind: CodeToken, value: code, grant: g, scope: g.scope, issued: now, expires: now.Add(codeTTL),
-		redirectURI: redirectURI, challenge: challenge,
+		jkt: q.jkt, redirectURI: q.redirectURI, challenge: q.challenge,
 	})
 	s.stats.Authorizations++
 	return code
 }
 
-// issueAccess makes an access token. The caller holds s.mu.
-func (s *Server) issueAccess(g *grant, a Account, scope string) (string, error) {
+// issueAccess makes an access token for one resource. The caller holds s.mu.
+func (s *Server) issueAccess(g *grant, a Account, scope, resource string) (string, error) {
 	now := s.now()
 	expires := now.Add(s.options.AccessTTL)
-	value, err := s.keys.sign(typeAccess, accessClaims{
+	audience := jwt.ClaimStrings{resource}
+	if resource == s.options.APIOrigin {
+		audience = append(audience, userInfoAudience(g.issuer))
+	}
+	var bound *confirmation
+	if g.jkt != "" {
+		bound = &confirmation{g.jkt}
+	}
+	value, err := s.keys.access().sign(typeAccess, accessClaims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    g.issuer.url,
 			Subject:   g.subject,
-			Audience:  jwt.ClaimStrings{s.options.APIOrigin, userInfoAudience(g.issuer)},
+			Audience:  audience,
 			ExpiresAt: wholeSeconds(expires),
 			IssuedAt:  jwt.NewNumericDate(now),
 			ID:        randomValue(16),
 		},
 		ClientID: g.client, Scope: scope, AuthTime: jwt.NewNumericDate(g.authTime),
-		ACR: "urn:devidp:password", AMR: []string{"pwd"}, Session: g.session,
+		ACR: g.acr, AMR: methodsOf(g.acr), Session: g.session, Confirmation: bound,
 		Name: a.Name, Username: a.Username,
 		Roles:          []string{"customer", "reader", "editor"},
 		Groups:         []string{"everyone", "engineering", "wonderland"},
@@ -107,36 +104,10 @@ func (s *Server) issueAccess(g *grant, a Account, scope string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	s.ledger.add(&record{kind: AccessToken, value: value, grant: g, scope: scope, issued: now, expires: expires})
-	return value, nil
-}
-
-// issueID makes the id_token that goes with an access token. A refresh has no nonce
-// of its own (OpenID Connect Core section 12.2). The caller holds s.mu.
-func (s *Server) issueID(g *grant, a Account, access, nonce string) (string, error) {
-	now := s.now()
-	expires := now.Add(idTokenTTL)
-	hash := sha256.Sum256([]byte(access))
-	value, err := s.keys.sign(typeID, idClaims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer:    g.issuer.url,
-			Subject:   g.subject,
-			Audience:  jwt.ClaimStrings{g.client},
-			ExpiresAt: wholeSeconds(expires),
-			IssuedAt:  jwt.NewNumericDate(now),
-			ID:        randomValue(16), // two in one second differ
-		},
-		Nonce:           nonce,
-		AuthTime:        jwt.NewNumericDate(g.authTime),
-		AccessTokenHash: base64.RawURLEncoding.EncodeToString(hash[:len(hash)/2]),
-		ACR:             "urn:devidp:password", AMR: []string{"pwd"},
-		AuthorizedParty: g.client, Session: g.session,
-		profileClaims: profileOf(a, g.scope),
+	s.ledger.add(&record{
+		kind: AccessToken, value: value, grant: g, scope: scope, issued: now, expires: expires,
+		jkt: g.jkt, resource: resource,
 	})
-	if err != nil {
-		return "", err
-	}
-	s.ledger.add(&record{kind: IDToken, value: value, grant: g, scope: g.scope, issued: now, expires: expires})
 	return value, nil
 }
 
@@ -146,6 +117,7 @@ func (s *Server) issueRefresh(g *grant) string {
 	value := randomValue(refreshBytes)
 	s.ledger.add(&record{
 		kind: RefreshToken, value: value, grant: g, scope: g.scope, issued: now, expires: now.Add(s.options.RefreshTTL),
+		jkt: g.jkt,
 	})
 	return value
 }

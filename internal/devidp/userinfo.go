@@ -11,17 +11,18 @@ type userInfoReply struct {
 }
 
 func (s *Server) userInfo(w http.ResponseWriter, r *http.Request, is issuer) {
-	c, err := s.checkBearer(r, userInfoAudience(is))
+	c, err := s.checkToken(r, AuthServer, userInfoAudience(is))
 	if err == nil && !hasScope(c.scope, "openid") {
 		err = errTokenForbidden
 	}
 	if err != nil {
-		challenge(w, err)
+		s.sendNonce(w, AuthServer)
+		challenge(w, r, err)
 		return
 	}
 	account, ok := s.account(c.subject)
 	if !ok {
-		challenge(w, errTokenInvalid)
+		challenge(w, r, errTokenInvalid)
 		return
 	}
 	s.mu.Lock()
