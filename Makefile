@@ -72,6 +72,7 @@ check: lint ## all that is not a test: formatting, vet, types, lint, lock file
 	$(NODE_BIN)/tsc -p tsconfig.json
 	$(NODE_BIN)/tsc -p tsconfig.page.json
 	$(NODE_BIN)/tsc -p tsconfig.worker.json
+	$(NODE_BIN)/tsc -p tsconfig.node.json
 	@if grep -n '"resolved"' package-lock.json; then \
 	  echo "package-lock.json names a registry; npm install with the .npmrc here leaves it out"; exit 1; fi
 

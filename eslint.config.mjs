@@ -50,6 +50,11 @@ export default [
     languageOptions: { sourceType: 'module' },
   },
   {
+    // The certified authorization server of the end-to-end tests, run by Node.
+    files: ['e2e/certified/*.mjs'],
+    languageOptions: { globals: globals.nodeBuiltin },
+  },
+  {
     // Pieces that tests put around a script before they run it in Node.
     files: ['wasm/**/testdata/*.js'],
     languageOptions: { sourceType: 'commonjs', globals: { ...globals.node, Go: 'readonly', exited: 'readonly' } },

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,20 +25,28 @@ var secretKinds = []devidp.TokenKind{devidp.AccessToken, devidp.RefreshToken}
 func (s *site) needles() map[string]string {
 	found := map[string]string{}
 	for _, token := range s.IDP.Issued() {
-		for _, kind := range secretKinds {
-			if token.Kind != kind {
-				continue
-			}
-			name := kind.String() + " token"
-			parts := strings.Split(token.Value, ".")
-			last := parts[len(parts)-1]
-			found[last[:min(32, len(last))]] = name
-			if len(parts) == 3 {
-				found[parts[1][len(parts[1])-32:]] = name + " (claims)"
+		if slices.Contains(secretKinds, token.Kind) {
+			addNeedles(found, token.Kind.String()+" token", token.Value)
+		}
+	}
+	if s.certified != nil {
+		for _, token := range s.certified.issued() {
+			if token.Kind == devidp.AccessToken.String() || token.Kind == devidp.RefreshToken.String() {
+				addNeedles(found, "certified "+token.Kind+" token", token.Value)
 			}
 		}
 	}
 	return found
+}
+
+// addNeedles adds the parts of a token that tell it.
+func addNeedles(found map[string]string, name, token string) {
+	parts := strings.Split(token, ".")
+	last := parts[len(parts)-1]
+	found[last[:min(32, len(last))]] = name
+	if len(parts) == 3 {
+		found[parts[1][len(parts[1])-32:]] = name + " (claims)"
+	}
 }
 
 // canary fails the test if a token is anywhere in what the app origin can read:

@@ -30,8 +30,9 @@ const patience = 30 * time.Second
 // site is four running origins, and the browser that looks at them.
 type site struct {
 	*demo.Demo
-	t       testing.TB
-	browser context.Context
+	t         testing.TB
+	browser   context.Context
+	certified *certified // the main client's server, where it is not devidp
 }
 
 // newSite starts a site that ends with the test. Beside the demonstration page,

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"tokenvault/internal/config"
 	"tokenvault/internal/devidp"
 	"tokenvault/internal/dist"
 	"tokenvault/internal/wasmbuild"
@@ -147,9 +148,14 @@ func (d *Demo) build(ctx context.Context, configure func(*Configuration)) (_ *di
 	if configure != nil {
 		configure(&configuration)
 	}
-	config, err := configuration.parse()
+	loaded, err := configuration.parse()
 	if err != nil {
 		return nil, "", "", err
+	}
+	if d.options.Discovery != nil {
+		if err := config.Discover(ctx, d.options.Discovery, loaded); err != nil {
+			return nil, "", "", err
+		}
 	}
 	folder, err := os.MkdirTemp("", "tokenvault-demo-")
 	if err != nil {
@@ -157,11 +163,11 @@ func (d *Demo) build(ctx context.Context, configure func(*Configuration)) (_ *di
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	out := filepath.Join(folder, "dist")
-	if _, err := dist.Build(ctx, dist.Options{Config: config, Out: out, Wasm: d.wasm, Compression: dist.Fast}); err != nil {
+	if _, err := dist.Build(ctx, dist.Options{Config: loaded, Out: out, Wasm: d.wasm, Compression: dist.Fast}); err != nil {
 		return nil, "", "", fmt.Errorf("the demonstration's build: %w", err)
 	}
 	built, err := dist.Open(out)
-	return built, config.App.Worker, config.App.Scope, err
+	return built, loaded.App.Worker, loaded.App.Scope, err
 }
 
 // startIDP makes the authorization server and the API.

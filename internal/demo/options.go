@@ -56,6 +56,9 @@ type Options struct {
 	Mounts map[string]http.Handler
 	// Configure changes the configuration before it is checked.
 	Configure func(*Configuration)
+	// Discovery asks authorization servers for their metadata. Nil: every client
+	// has its endpoints in the configuration.
+	Discovery *http.Client
 	// AuthServer changes the authorization server's options before it starts.
 	AuthServer func(*devidp.Options)
 
