@@ -17,7 +17,7 @@ import (
 func TestSizes(t *testing.T) {
 	built, err := wasmbuild.Build(t.Context(), wasmbuild.Options{})
 	require.NoError(t, err)
-	wasm := map[string][]byte{wasmbuild.InterceptorPackage: built.Interceptor, wasmbuild.ProxyPackage: built.Proxy}
+	wasm := map[string][]byte{wasmbuild.InterceptorPackage: built.Interceptor, wasmbuild.ProxyPackage: built.Proxy, wasmbuild.SignInPackage: built.SignIn}
 	for _, binary := range Binaries {
 		t.Run(binary.Name, func(t *testing.T) {
 			t.Parallel()

@@ -11,7 +11,17 @@ var (
 	forbidSlog   = Forbidden{"log/slog", "1400 KB; the vault logs nothing that could hold a token"}
 )
 
-// Binaries is the table of DESIGN §4.
+// forbidVault is for what runs in the vault origin.
+var forbidVault = []Forbidden{
+	forbidJSON, forbidURL, forbidHTTP, forbidRegexp, forbidSlog,
+	{"github.com/golang-jwt/jwt/...", "3400 KB; the proxy does not look into tokens"},
+	{"crypto/rsa", "keys live in WebCrypto, not extractable"},
+	{"crypto/ecdsa", "keys live in WebCrypto, not extractable"},
+	{"crypto/tls", "the browser speaks TLS"},
+}
+
+// Binaries is the table of DESIGN §4, and the program of the pages, which came later:
+// it has the frame's budget, and is loaded only when somebody signs in.
 var Binaries = []Binary{
 	{
 		Name: "interceptor.wasm", Package: wasmbuild.InterceptorPackage,
@@ -26,12 +36,11 @@ var Binaries = []Binary{
 	{
 		Name: "proxy.wasm", Package: wasmbuild.ProxyPackage,
 		Raw: 3_200_000, Brotli: 700_000,
-		Forbid: []Forbidden{
-			forbidJSON, forbidURL, forbidHTTP, forbidRegexp, forbidSlog,
-			{"github.com/golang-jwt/jwt/...", "3400 KB; the proxy does not look into tokens"},
-			{"crypto/rsa", "keys live in WebCrypto, not extractable"},
-			{"crypto/ecdsa", "keys live in WebCrypto, not extractable"},
-			{"crypto/tls", "the browser speaks TLS"},
-		},
+		Forbid: forbidVault,
+	},
+	{
+		Name: "signin.wasm", Package: wasmbuild.SignInPackage,
+		Raw: 3_200_000, Brotli: 700_000,
+		Forbid: forbidVault,
 	},
 }

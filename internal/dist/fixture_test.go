@@ -31,7 +31,7 @@ func module(release, content string) []byte {
 
 func wasm() *wasmbuild.Output {
 	return &wasmbuild.Output{
-		Interceptor: module("go1.26.8", "interceptor"), Proxy: module("go1.26.8", "proxy"),
+		Interceptor: module("go1.26.8", "interceptor"), Proxy: module("go1.26.8", "proxy"), SignIn: module("go1.26.8", "signin"),
 		WasmExec: []byte("globalThis.Go = class {};\n"), GoVersion: "go1.26.8",
 	}
 }

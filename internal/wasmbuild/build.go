@@ -21,16 +21,17 @@ type Options struct {
 	Go string
 }
 
-// Output is what one go tool made: both binaries, and the support code of the
-// same release.
+// Output is what one go tool made: the binaries, and the support code of the same
+// release.
 type Output struct {
 	Interceptor []byte
 	Proxy       []byte
+	SignIn      []byte
 	WasmExec    []byte // lib/wasm/wasm_exec.js
 	GoVersion   string // the release WasmExec belongs to, such as "go1.26.8"
 }
 
-// Verify returns an error unless both binaries carry the release of WasmExec.
+// Verify returns an error unless all binaries carry the release of WasmExec.
 func (o *Output) Verify() error {
 	if len(o.WasmExec) == 0 || o.GoVersion == "" {
 		return fmt.Errorf("%w: there is no wasm_exec.js with a known release", ErrVersion)
@@ -38,20 +39,20 @@ func (o *Output) Verify() error {
 	for _, binary := range []struct {
 		name string
 		wasm []byte
-	}{{"interceptor.wasm", o.Interceptor}, {"proxy.wasm", o.Proxy}} {
+	}{{"interceptor.wasm", o.Interceptor}, {"proxy.wasm", o.Proxy}, {"signin.wasm", o.SignIn}} {
 		version, err := GoVersion(binary.wasm)
 		if err != nil {
 			return fmt.Errorf("%s: %w", binary.name, err)
 		}
 		if version != o.GoVersion {
-			return fmt.Errorf("%w: %s was made by %s, wasm_exec.js belongs to %s; build both with one toolchain (is GOROOT set to another one?)",
+			return fmt.Errorf("%w: %s was made by %s, wasm_exec.js belongs to %s; build all with one toolchain (is GOROOT set to another one?)",
 				ErrVersion, binary.name, version, o.GoVersion)
 		}
 	}
 	return nil
 }
 
-// Build compiles both binaries and returns them with their support code. The
+// Build compiles all binaries and returns them with their support code. The
 // result is verified.
 func Build(ctx context.Context, options Options) (*Output, error) {
 	tool, err := open(ctx, options)
@@ -66,6 +67,9 @@ func Build(ctx context.Context, options Options) (*Output, error) {
 		return nil, err
 	}
 	if out.Proxy, err = tool.compile(ctx, ProxyPackage); err != nil {
+		return nil, err
+	}
+	if out.SignIn, err = tool.compile(ctx, SignInPackage); err != nil {
 		return nil, err
 	}
 	return out, out.Verify()

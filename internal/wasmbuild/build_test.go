@@ -16,7 +16,7 @@ func checkout(tb testing.TB) string {
 	tb.Helper()
 	root := tb.TempDir()
 	write(tb, filepath.Join(root, "go.mod"), "module tokenvault\n\ngo 1.26.0\n")
-	for _, pkg := range []string{InterceptorPackage, ProxyPackage} {
+	for _, pkg := range []string{InterceptorPackage, ProxyPackage, SignInPackage} {
 		write(tb, filepath.Join(root, pkg, "main.go"),
 			"package main\n\nfunc main() { println(\""+pkg+"\") }\n")
 	}
@@ -46,6 +46,7 @@ func TestBuildMakesAVerifiedPair(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, out.Verify())
 	require.NotEqual(t, out.Interceptor, out.Proxy)
+	require.NotEqual(t, out.Proxy, out.SignIn)
 	require.Contains(t, string(out.WasmExec), "globalThis.Go")
 	require.True(t, strings.HasPrefix(out.GoVersion, "go1."), out.GoVersion)
 }
@@ -63,6 +64,7 @@ func TestBuildIsReproducible(t *testing.T) {
 
 	require.True(t, bytes.Equal(one.Interceptor, two.Interceptor), "interceptor differs by place or environment")
 	require.True(t, bytes.Equal(one.Proxy, two.Proxy), "proxy differs by place or environment")
+	require.True(t, bytes.Equal(one.SignIn, two.SignIn), "signin differs by place or environment")
 	require.NotContains(t, string(two.Interceptor), elsewhere, "the binary names the building machine's path")
 }
 
@@ -138,7 +140,7 @@ func TestVerifyRefuses(t *testing.T) {
 	module := func(version string) []byte { return producers("language", "Go", version) }
 	good := func() *Output {
 		return &Output{
-			Interceptor: module("go1.26.8"), Proxy: module("go1.26.8"),
+			Interceptor: module("go1.26.8"), Proxy: module("go1.26.8"), SignIn: module("go1.26.8"),
 			WasmExec: []byte("//"), GoVersion: "go1.26.8",
 		}
 	}
@@ -151,6 +153,7 @@ func TestVerifyRefuses(t *testing.T) {
 	}{
 		{"interceptor of another release", func(o *Output) { o.Interceptor = module("go1.26.7") }, ErrVersion},
 		{"proxy of another release", func(o *Output) { o.Proxy = module("go1.27rc1") }, ErrVersion},
+		{"signin of another release", func(o *Output) { o.SignIn = module("go1.27rc1") }, ErrVersion},
 		{"wasm_exec.js of another release", func(o *Output) { o.GoVersion = "go1.26" }, ErrVersion},
 		{"wasm_exec.js of unknown release", func(o *Output) { o.GoVersion = "" }, ErrVersion},
 		{"no wasm_exec.js", func(o *Output) { o.WasmExec = nil }, ErrVersion},

@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// The packages of the two binaries, relative to the root of the module.
+// The packages of the binaries, relative to the root of the module.
 const (
 	InterceptorPackage = "./wasm/interceptor"
 	ProxyPackage       = "./wasm/proxy"
+	SignInPackage      = "./wasm/signin"
 )
 
 // buildArgs are the arguments of the go tool before "-o file package".
