@@ -75,3 +75,25 @@ type Bus interface {
 
 // Clock tells the wall-clock time.
 type Clock func() time.Time
+
+// Crypto is the browser's cryptography (Web Cryptography API).
+type Crypto interface {
+	// Random returns so many random bytes.
+	Random(count int) ([]byte, error)
+	// Digest hashes data with an algorithm by its name there: "SHA-256".
+	Digest(ctx context.Context, name string, data []byte) ([]byte, error)
+	// Verify checks a signature of an algorithm by its name in RFC 7518 with a public
+	// key (RFC 7517). A false signature is no error.
+	Verify(ctx context.Context, alg, jwk string, signature, signed []byte) (bool, error)
+	// ProofKey returns the client's key, made when there is none yet.
+	ProofKey(ctx context.Context, client string) (ProofKey, error)
+}
+
+// ProofKey is the key that a client's tokens are bound to: an elliptic curve key
+// P-256 whose private half nobody can read.
+type ProofKey interface {
+	// Public returns the coordinates as a JWK has them (RFC 7518 §6.2.1).
+	Public() (x, y string)
+	// Sign returns the signature as ES256 has it (RFC 7518 §3.4).
+	Sign(ctx context.Context, data []byte) ([]byte, error)
+}

@@ -3,14 +3,23 @@ package proxy
 import (
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
 	"tokenvault/internal/policy"
@@ -60,6 +69,7 @@ type origin struct {
 	store  *memoryStore
 	locks  *lockTable
 	server *authServer
+	crypto *nativeCrypto
 	table  *policy.Table
 
 	mu     sync.Mutex
@@ -70,10 +80,11 @@ type origin struct {
 func newOrigin(t testing.TB) *origin {
 	t.Helper()
 	o := &origin{
-		store: &memoryStore{records: map[string][]byte{}},
-		locks: &lockTable{locks: map[string]*lockState{}},
-		table: testTable(),
-		now:   time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
+		store:  &memoryStore{records: map[string][]byte{}},
+		locks:  &lockTable{locks: map[string]*lockState{}},
+		crypto: &nativeCrypto{keys: map[string]*ecdsa.PrivateKey{}},
+		table:  testTable(),
+		now:    time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 	}
 	o.server = &authServer{t: t, lifetime: 3600}
 	return o
@@ -136,7 +147,7 @@ func (f *frame) deliver() {
 func (o *origin) open() *frame {
 	f := &frame{origin: o}
 	f.Proxy = New(o.table, Browser{
-		Store: o.store, Sealer: xorSealer{}, Locker: o.locks, Fetcher: o.server, Bus: bus{f}, Clock: o.clock,
+		Store: o.store, Sealer: xorSealer{}, Locker: o.locks, Fetcher: o.server, Bus: bus{f}, Clock: o.clock, Crypto: o.crypto,
 	}, func(event Event) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -352,6 +363,103 @@ func (l *lockTable) held() []string {
 		}
 	}
 	return names
+}
+
+// nativeCrypto is a Crypto of the standard library, with the keys of the origin.
+type nativeCrypto struct {
+	mu   sync.Mutex
+	keys map[string]*ecdsa.PrivateKey
+	err  error // of everything that has to wait
+}
+
+var _ Crypto = (*nativeCrypto)(nil)
+
+func (c *nativeCrypto) Random(count int) ([]byte, error) {
+	out := make([]byte, count)
+	_, err := rand.Read(out)
+	return out, err
+}
+
+func (c *nativeCrypto) Digest(ctx context.Context, name string, data []byte) ([]byte, error) {
+	if err := errors.Join(c.failure(), ctx.Err()); err != nil {
+		return nil, err
+	}
+	hash := map[string]crypto.Hash{"SHA-256": crypto.SHA256, "SHA-384": crypto.SHA384, "SHA-512": crypto.SHA512}[name].New()
+	hash.Write(data)
+	return hash.Sum(nil), nil
+}
+
+func (c *nativeCrypto) Verify(ctx context.Context, alg, jwk string, signature, signed []byte) (bool, error) {
+	if err := errors.Join(c.failure(), ctx.Err()); err != nil {
+		return false, err
+	}
+	key, err := publicKey(jwk)
+	if err != nil {
+		return false, err
+	}
+	return jwt.GetSigningMethod(alg).Verify(string(signed), signature, key) == nil, nil
+}
+
+// publicKey reads a JWK of an elliptic curve P-256 or of RSA.
+func publicKey(text string) (any, error) {
+	var jwk struct{ Kty, X, Y, N, E string }
+	if err := json.Unmarshal([]byte(text), &jwk); err != nil {
+		return nil, err
+	}
+	var failed error
+	decode := func(text string) []byte {
+		data, err := base64.RawURLEncoding.DecodeString(text)
+		failed = errors.Join(failed, err)
+		return data
+	}
+	if jwk.Kty == "RSA" {
+		key := &rsa.PublicKey{N: new(big.Int).SetBytes(decode(jwk.N)), E: int(new(big.Int).SetBytes(decode(jwk.E)).Int64())}
+		return key, failed
+	}
+	key, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(append([]byte{4}, decode(jwk.X)...), decode(jwk.Y)...))
+	return key, errors.Join(failed, err)
+}
+
+func (c *nativeCrypto) ProofKey(ctx context.Context, client string) (ProofKey, error) {
+	if err := errors.Join(c.failure(), ctx.Err()); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.keys[client] == nil {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		c.keys[client] = key
+	}
+	return nativeKey{c.keys[client]}, nil
+}
+
+func (c *nativeCrypto) failure() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+func (c *nativeCrypto) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = err
+}
+
+type nativeKey struct{ *ecdsa.PrivateKey }
+
+func (k nativeKey) Public() (x, y string) {
+	point, err := k.PublicKey.Bytes()
+	if err != nil {
+		panic(err)
+	}
+	return base64.RawURLEncoding.EncodeToString(point[1:33]), base64.RawURLEncoding.EncodeToString(point[33:])
+}
+
+func (k nativeKey) Sign(_ context.Context, data []byte) ([]byte, error) {
+	return jwt.SigningMethodES256.Sign(string(data), k.PrivateKey)
 }
 
 // authServer is a Fetcher that answers as an authorization server with rotating

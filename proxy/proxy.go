@@ -17,6 +17,7 @@ type Browser struct {
 	Fetcher Fetcher
 	Bus     Bus
 	Clock   Clock
+	Crypto  Crypto
 }
 
 // Proxy decides for one vault frame. Its methods may be called from any
@@ -26,6 +27,7 @@ type Proxy struct {
 	table    *policy.Table
 	fetcher  Fetcher
 	clock    Clock
+	crypto   Crypto
 	sessions *sessions
 	flights  flights
 	hints    hints
@@ -59,6 +61,7 @@ func New(table *policy.Table, browser Browser, tell func(Event)) *Proxy {
 		table:     table,
 		fetcher:   browser.Fetcher,
 		clock:     browser.Clock,
+		crypto:    browser.Crypto,
 		sessions:  newSessions(browser),
 		flights:   flights{running: map[string]*flight{}},
 		hints:     hints{values: map[string]hint{}},
