@@ -12,8 +12,12 @@ import (
 	"tokenvault/internal/hex"
 )
 
-// ErrNotObject is returned for a body that is not one JSON object.
-var ErrNotObject = errors.New("the body is not a JSON object")
+var (
+	// ErrNotObject is returned for a body that is not one JSON object.
+	ErrNotObject = errors.New("the body is not a JSON object")
+	// ErrNotArray is returned for a body that is not one JSON array.
+	ErrNotArray = errors.New("the body is not a JSON array")
+)
 
 // maxDepth bounds nesting; a token response is flat.
 const maxDepth = 64
@@ -48,9 +52,27 @@ func Members(body []byte) ([]Member, error) {
 	return s.found, nil
 }
 
+// Elements reads body, one array, checks all of it as Members does, and returns
+// its elements as they were written.
+func Elements(body []byte) ([][]byte, error) {
+	s := scanner{body: body}
+	s.space()
+	if !s.take('[') || s.array(1) != nil {
+		return nil, ErrNotArray
+	}
+	s.space()
+	if s.at != len(body) || !utf8.Valid(body) {
+		return nil, ErrNotArray
+	}
+	return s.elements, nil
+}
+
 // Text returns the value of a string member.
-func (m Member) Text(body []byte) (string, bool) {
-	raw := body[m.Start:m.End]
+func (m Member) Text(body []byte) (string, bool) { return Text(body[m.Start:m.End]) }
+
+// Text returns what a value says that is a string, as it was written in a text
+// that Members or Elements has accepted; ok is false for another value.
+func Text(raw []byte) (text string, ok bool) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return "", false
 	}
@@ -63,31 +85,38 @@ func (m Member) IsNull(body []byte) bool {
 }
 
 // Seconds returns a number member, or a string of digits as some servers write
-// it, in whole seconds and most at most. By hand: strconv.ParseFloat is 30 KB.
+// it, in whole seconds and most at most.
 func (m Member) Seconds(body []byte, most int64) (int64, bool) {
-	raw := string(body[m.Start:m.End])
-	if text, ok := m.Text(body); ok {
-		raw = text
+	raw := body[m.Start:m.End]
+	if text, ok := Text(raw); ok {
+		raw = []byte(text)
 	}
-	var value int64
-	for i := 0; i < len(raw); i++ {
-		c := raw[i]
-		if c == '.' && i > 0 {
-			return value, true
-		}
-		if c < '0' || c > '9' {
-			return 0, false
-		}
+	return Whole(raw, most)
+}
+
+// Whole reads a number that is not negative without its fraction, and returns most
+// at most. One with an exponent is refused: servers write times and durations
+// without. By hand: strconv.ParseFloat is 30 KB.
+func Whole(number []byte, most int64) (value int64, ok bool) {
+	s := scanner{body: number}
+	if !s.digits() {
+		return 0, false
+	}
+	for _, c := range number[:s.at] {
 		value = min(value*10+int64(c-'0'), most)
 	}
-	return value, raw != ""
+	if s.take('.') && !s.digits() || s.at != len(number) {
+		return 0, false
+	}
+	return value, true
 }
 
 // scanner walks a JSON text once.
 type scanner struct {
-	body  []byte
-	at    int
-	found []Member
+	body     []byte
+	at       int
+	found    []Member
+	elements [][]byte // of the outermost array
 }
 
 func (s *scanner) space() {
@@ -151,8 +180,12 @@ func (s *scanner) array(depth int) error {
 	}
 	for {
 		s.space()
+		start := s.at
 		if err := s.value(depth); err != nil {
 			return err
+		}
+		if depth == 1 {
+			s.elements = append(s.elements, s.body[start:s.at])
 		}
 		s.space()
 		if s.take(',') {

@@ -11,4 +11,7 @@
 // profile: "non-extractable" binds scripts and encrypts nothing on disk (measured
 // in DECISIONS.md). It trusts the browser's random numbers; at one record a refresh, the
 // 2^32 messages that NIST allows for random IVs under one key are out of reach.
+//
+// It also checks signatures of tokens by public keys (RFC 7515) and makes digests;
+// which key and algorithm are to be trusted is the business of its callers.
 package webcrypto

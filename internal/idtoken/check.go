@@ -1,0 +1,127 @@
+package idtoken
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"tokenvault/internal/base64url"
+)
+
+// Errors of the checks: tokens that the server may have signed, but not for this.
+var (
+	ErrIssuer          = errors.New("the id_token is from another issuer")
+	ErrAudience        = errors.New("the id_token is for another client")
+	ErrAuthorizedParty = errors.New("the id_token was issued to another client, or to several and does not say to which (azp)")
+	ErrSubject         = errors.New("the id_token names no user, or one with more than 255 characters (sub)")
+	ErrNoTimes         = errors.New("the id_token does not say when it was issued or when it expires (iat, exp)")
+	ErrExpired         = errors.New("the id_token has expired; if it is a new one, the clock of this device is wrong")
+	ErrFuture          = errors.New("the id_token is from the future; the clock of this device is wrong")
+	ErrNonce           = errors.New("the id_token belongs to another sign-in (nonce)")
+	ErrAuthTime        = errors.New("the id_token does not say that the user signed in recently enough (auth_time); sign in again")
+	ErrACR             = errors.New("the id_token does not say that the user signed in with what was asked for (acr)")
+	ErrAtHash          = errors.New("the id_token belongs to another access token (at_hash)")
+	ErrOtherSession    = errors.New("the refreshed id_token is not of the session that was refreshed")
+)
+
+// Leeway is how wrong a clock may be.
+const Leeway = 5 * time.Minute
+
+// maxSubject is the length of a sub (OpenID Connect Core §2).
+const maxSubject = 255
+
+// Expected is what an id_token has to agree with.
+type Expected struct {
+	Issuer   string
+	ClientID string
+	Now      time.Time
+
+	// Of the authorization request, for Check alone.
+	Nonce     string
+	MaxAge    time.Duration // since the user signed in; negative if that was not asked for
+	ACRValues []string      // one of them; none if that was not asked for
+}
+
+// Check checks the id_token of a sign-in (OpenID Connect Core §3.1.3.7), all of it
+// but the signature and the at_hash. Audiences beside the client are accepted where
+// azp says that the token was issued to the client.
+func (t *Token) Check(want Expected) error {
+	if err := t.check(want); err != nil {
+		return err
+	}
+	switch {
+	case !same(t.Nonce, want.Nonce):
+		return ErrNonce
+	case want.MaxAge >= 0 && (t.AuthTime.IsZero() || want.Now.After(t.AuthTime.Add(want.MaxAge+Leeway))):
+		return ErrAuthTime
+	case len(want.ACRValues) > 0 && !slices.Contains(want.ACRValues, t.ACR):
+		return ErrACR
+	default:
+		return nil
+	}
+}
+
+// CheckRefreshed checks an id_token that came with refreshed tokens (§12.2), where
+// before is the one that they had. Its auth_time may be another one: a server where
+// the user has signed in anew meanwhile, for another client, says so.
+func (t *Token) CheckRefreshed(before *Token, want Expected) error {
+	if err := t.check(want); err != nil {
+		return err
+	}
+	sameAudiences := len(t.Audiences) == len(before.Audiences)
+	for _, audience := range before.Audiences {
+		sameAudiences = sameAudiences && slices.Contains(t.Audiences, audience)
+	}
+	if t.Issuer != before.Issuer || t.Subject != before.Subject || !sameAudiences || t.AuthorizedParty != before.AuthorizedParty {
+		return ErrOtherSession
+	}
+	if t.Nonce != "" && t.Nonce != before.Nonce {
+		return ErrNonce
+	}
+	return nil
+}
+
+// check checks what each id_token has to fulfil.
+func (t *Token) check(want Expected) error {
+	latest := want.Now.Add(Leeway) // that a time in the past can be
+	switch {
+	case !same(t.Issuer, want.Issuer):
+		return ErrIssuer
+	case want.ClientID == "" || !slices.Contains(t.Audiences, want.ClientID):
+		return ErrAudience
+	case t.AuthorizedParty != want.ClientID && (t.AuthorizedParty != "" || len(t.Audiences) > 1):
+		return ErrAuthorizedParty
+	case t.Subject == "" || len(t.Subject) > maxSubject:
+		return ErrSubject
+	case t.ExpiresAt.IsZero() || t.IssuedAt.IsZero():
+		return ErrNoTimes
+	case !want.Now.Before(t.ExpiresAt.Add(Leeway)):
+		return ErrExpired
+	case t.IssuedAt.After(latest) || t.NotBefore.After(latest) || t.AuthTime.After(latest):
+		return ErrFuture
+	default:
+		return nil
+	}
+}
+
+// same reports whether two texts are equal and say something: what was not asked for
+// and not answered is no agreement.
+func same(a, b string) bool { return a != "" && a == b }
+
+// HashName is the digest that the algorithm uses, by its WebCrypto name, which
+// CheckAtHash needs of the access token (§3.1.3.6; for Ed25519 RFC 8032 §5.1).
+func (t *Token) HashName() string {
+	if kindOf(t.Algorithm) == kindOKP {
+		return "SHA-512"
+	}
+	return "SHA-256"
+}
+
+// CheckAtHash compares the at_hash with the digest of the access token that came
+// along (§3.1.3.8). In the code flow a token may be without.
+func (t *Token) CheckAtHash(digest []byte) error {
+	if t.AtHash != "" && (len(digest) == 0 || t.AtHash != base64url.Encode(digest[:len(digest)/2])) {
+		return ErrAtHash
+	}
+	return nil
+}

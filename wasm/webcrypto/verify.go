@@ -1,0 +1,54 @@
+//go:build js && wasm
+
+package webcrypto
+
+import (
+	"context"
+	"errors"
+
+	"tokenvault/wasm/browser"
+)
+
+var (
+	// ErrAlgorithm is a signature algorithm that is not one of Verify's.
+	ErrAlgorithm = errors.New("webcrypto: signature algorithm is not supported")
+	// ErrShortKey is an RSA key that is too short to sign with (RFC 7518 §3.3).
+	ErrShortKey = errors.New("webcrypto: RSA key is shorter than 2048 bits")
+)
+
+// minModulus is the least length of an RSA key, in bits.
+const minModulus = 2048
+
+// Verify reports whether signature is that of signingInput, by a JWS algorithm (RFC
+// 7518 §3, RFC 9864) and a public key in JSON (RFC 7517). A key that does not fit the
+// algorithm is an error.
+func Verify(ctx context.Context, alg, jwk string, signature, signingInput []byte) (bool, error) {
+	var name string
+	switch alg {
+	case "RS256":
+		name = "RSASSA-PKCS1-v1_5"
+	case "PS256":
+		name = "RSA-PSS"
+	case "ES256":
+		name = "ECDSA"
+	case "EdDSA", "Ed25519":
+		name = "Ed25519"
+	default:
+		return false, ErrAlgorithm
+	}
+	// Each algorithm reads those parameters that it has.
+	algorithm := map[string]any{"name": name, "hash": "SHA-256", "saltLength": 32, "namedCurve": "P-256"}
+	var script browser.Script
+	api := subtle(&script)
+	parsed := script.Call(script.Global("JSON"), "parse", jwk)
+	key := script.Await(ctx, script.Call(api, "importKey", "jwk", parsed, algorithm, false, []any{"verify"}))
+	if alg == "RS256" || alg == "PS256" {
+		bits := script.Int(script.Get(script.Get(key, "algorithm"), "modulusLength"))
+		if script.Err() == nil && bits < minModulus {
+			return false, ErrShortKey
+		}
+	}
+	valid := script.Await(ctx, script.Call(api, "verify", algorithm, key, script.Uint8Array(signature), script.Uint8Array(signingInput)))
+	ok := script.Bool(valid)
+	return ok && script.Err() == nil, script.Err()
+}
