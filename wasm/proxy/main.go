@@ -80,6 +80,7 @@ func configure(n uint32) uint32 {
 		Fetcher: browser.Fetcher{},
 		Bus:     bus,
 		Clock:   time.Now,
+		Crypto:  cryptography{database},
 	}, tell)
 	go current.Warm(context.Background())
 	return memory.Answer(nil, "")
@@ -164,15 +165,18 @@ func perform(id, n uint32) {
 	}()
 }
 
-// answer stores an answer for proxy.js: action, status, statusText, URL, whether
-// to scrub or to use the cache, the headers as one block, and the body.
+// answer stores an answer for proxy.js: action, status, statusText, URL, the options
+// that are set, the headers as one block, and the body.
 func answer(a proxy.Answer) uint32 {
-	option := ""
-	switch {
-	case a.Scrub:
-		option = "scrub"
-	case a.Cache:
-		option = "cache"
+	options := ""
+	if a.Scrub {
+		options += " scrub"
+	}
+	if a.Cache {
+		options += " cache"
+	}
+	if a.Manual {
+		options += " manual"
 	}
 	var headers []byte
 	for _, text := range a.Headers {
@@ -180,7 +184,7 @@ func answer(a proxy.Answer) uint32 {
 		headers = append(headers, '\n')
 	}
 	return memory.Answer(a.Body,
-		strconv.Itoa(int(a.Action)), strconv.Itoa(a.Status), a.StatusText, a.URL, option, string(headers))
+		strconv.Itoa(int(a.Action)), strconv.Itoa(a.Status), a.StatusText, a.URL, options, string(headers))
 }
 
 // settled hands the answer at this address to JavaScript, which reads it before
