@@ -88,7 +88,7 @@ func (p *Pages) exchange(ctx context.Context, request loginRequest, t transactio
 	case reply.Status < 200 || reply.Status > 299:
 		return p.fail(request, ViewServer, "code", errorCode(reply.Body))
 	}
-	next, err := readTokenReply(reply.Body, client.Redact, nil, p.proxy.clock())
+	next, err := readTokenReply(reply.Body, client, nil, p.proxy.clock())
 	if err != nil {
 		return p.fail(request, ViewUntrusted, "reason", "tokens")
 	}

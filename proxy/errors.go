@@ -13,6 +13,8 @@ var (
 	errSessionExpired = errors.New("the tokens are no longer valid and cannot be renewed")
 	errRefreshFailed  = errors.New("the authorization server did not renew the tokens")
 	errBadTokenReply  = errors.New("the authorization server's answer is no token response")
+	errNotBound       = errors.New("the authorization server's tokens are not bound to a key")
+	errProofRefused   = errors.New("the authorization server refused the proof of possession")
 )
 
 // refusal makes the answer that the app gets in place of a response. Its body
@@ -58,6 +60,10 @@ func describe(client string, err error) (protocol.Code, string) {
 		return protocol.CodeSessionExpired, "The tokens of the client \"" + client + "\" have expired or were revoked and cannot be renewed. Sign in again."
 	case errors.Is(err, errBadTokenReply):
 		return protocol.CodeInvalidResponse, "The token endpoint of the client \"" + client + "\" answered with something that is no token response (RFC 6749 section 5.1). Check the token endpoint in tokenvault.json."
+	case errors.Is(err, errNotBound):
+		return protocol.CodeInvalidResponse, "The token endpoint answered with tokens that are not bound to the key of the client \"" + client + "\" (RFC 9449). Enable DPoP for this client at the authorization server, or remove \"dpop\" from it in tokenvault.json."
+	case errors.Is(err, errProofRefused):
+		return protocol.CodeRefreshFailed, "The authorization server refused the proof of possession (DPoP) of the client \"" + client + "\". The tokens are kept. A clock that is wrong is the usual reason: set this computer's, then try again."
 	case errors.Is(err, errRefreshFailed), errors.Is(err, ErrNetwork):
 		return protocol.CodeRefreshFailed, "The authorization server did not renew the tokens of the client \"" + client + "\". They are kept; try again later."
 	case errors.Is(err, errStorage):

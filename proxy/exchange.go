@@ -82,7 +82,7 @@ func (p *Proxy) exchangeCode(client *policy.Client, parameters form, ex *exchang
 		reply.Body = redactError(reply.Body, client.Redact)
 		return p.passOn(client, &session{}, reply)
 	}
-	next, err := readTokenReply(reply.Body, client.Redact, nil, p.clock())
+	next, err := readTokenReply(reply.Body, client, nil, p.clock())
 	if err != nil {
 		return failure(client.Name, err)
 	}
@@ -151,12 +151,12 @@ func (p *Proxy) passOn(client *policy.Client, with *session, reply FetchResponse
 	}
 }
 
-// askToken makes a token request.
+// askToken makes a token request, with the proof that the client's tokens need.
 func (p *Proxy) askToken(client *policy.Client, parameters form, headers []string, credentials string) (FetchResponse, error) {
 	ctx, cancel := p.background()
 	defer cancel()
-	reply, err := p.postForm(ctx, client.Token.URL(), parameters, headers, credentials)
-	if err != nil && !errors.Is(err, ErrNetwork) && ctx.Err() == nil {
+	reply, err := p.ask(ctx, client, client.Token, parameters, headers, credentials)
+	if err != nil && !errors.Is(err, ErrNetwork) && !errors.Is(err, errStorage) && ctx.Err() == nil {
 		// The browser has an answer and will not give it: it is too large.
 		err = errors.Join(errBadTokenReply, err)
 	}

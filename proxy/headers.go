@@ -54,18 +54,6 @@ func lower(s string) string {
 	return s
 }
 
-// isInvalidToken reports whether a 401 says that the access token itself is the
-// fault (RFC 6750 §3.1). Any other reason is no reason to spend a refresh. The
-// header reaches the vault only if the API lists WWW-Authenticate in
-// Access-Control-Expose-Headers.
-func isInvalidToken(status int, headers []string) bool {
-	if status != 401 {
-		return false
-	}
-	challenge := lower(header(headers, "www-authenticate"))
-	return strings.Contains(challenge, `error="invalid_token"`) || strings.Contains(challenge, "error=invalid_token")
-}
-
 // binaryTypes are the content types that cannot echo a header by accident.
 // Everything else is scrubbed, the unknown included.
 var binaryTypes = []string{

@@ -219,7 +219,7 @@ func isOpenID(client *policy.Client) bool {
 // what is left for the URL; nil and a page when the server does not take it.
 func (p *Pages) push(ctx context.Context, request loginRequest, parameters form) (form, Page) {
 	client := request.client
-	reply, err := p.proxy.postForm(ctx, client.SignIn.Pushed.URL(), parameters, nil, "omit")
+	reply, err := p.proxy.ask(ctx, client, client.SignIn.Pushed, parameters, nil, "omit")
 	if err != nil {
 		return nil, p.fail(request, ViewNetwork)
 	}
@@ -269,8 +269,4 @@ func withQuery(endpoint policy.Endpoint, parameters form) string {
 		separator = "&"
 	}
 	return endpoint.URL() + separator + parameters.encode()
-}
-
-func (p *Proxy) proofThumbprint(ctx context.Context, client *policy.Client) (string, error) {
-	return "", nil
 }

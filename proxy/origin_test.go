@@ -467,6 +467,7 @@ func (k nativeKey) Sign(_ context.Context, data []byte) ([]byte, error) {
 type authServer struct {
 	t        testing.TB
 	lifetime int
+	kind     string // token_type; "" is Bearer
 	// answer, if set, is asked first; the status 0 passes the request on.
 	answer func(ctx context.Context, request FetchRequest) (FetchResponse, error)
 
@@ -515,7 +516,11 @@ func (s *authServer) token(parameters form) FetchResponse {
 	}
 	s.issued++
 	s.live = refreshToken(s.issued)
-	return jsonResponse(200, tokenReply(s.issued, s.lifetime))
+	reply := tokenReply(s.issued, s.lifetime)
+	if s.kind != "" {
+		reply = strings.Replace(reply, "Bearer", s.kind, 1)
+	}
+	return jsonResponse(200, reply)
 }
 
 func accessToken(n int) string  { return fmt.Sprintf("access-token-%04d", n) }
@@ -676,11 +681,13 @@ func aboutToExpire(t testing.TB) (*origin, *frame) {
 }
 
 // bearer returns the token that a Send carries, "" for any other answer.
-func bearer(answer Answer) string {
+func bearer(answer Answer) string { return credentials(answer, "Bearer ") }
+
+func credentials(answer Answer, scheme string) string {
 	if answer.Action != Send {
 		return ""
 	}
-	token, _ := strings.CutPrefix(header(answer.Headers, "authorization"), "Bearer ")
+	token, _ := strings.CutPrefix(header(answer.Headers, "authorization"), scheme)
 	return token
 }
 

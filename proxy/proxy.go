@@ -32,6 +32,7 @@ type Proxy struct {
 	flights  flights
 	hints    hints
 	unstored unstored
+	nonces   nonces
 	tell     func(Event)
 
 	mu        sync.Mutex
@@ -65,6 +66,7 @@ func New(table *policy.Table, browser Browser, tell func(Event)) *Proxy {
 		sessions:  newSessions(browser),
 		flights:   flights{running: map[string]*flight{}},
 		hints:     hints{values: map[string]hint{}},
+		nonces:    nonces{values: map[string]string{}},
 		tell:      tell,
 		exchanges: map[uint32]*exchange{},
 	}

@@ -147,7 +147,11 @@ func (p *Proxy) renewLocked(client *policy.Client, wanting *session) (*session, 
 		return nil, err
 	}
 	if reply.Status < 200 || reply.Status > 299 {
-		if oauthError(reply.Body) != "invalid_grant" {
+		switch oauthError(reply.Body) {
+		case "invalid_grant":
+		case "invalid_dpop_proof":
+			return nil, errProofRefused
+		default:
 			return nil, errRefreshFailed
 		}
 		if err := p.forget(client, current); err != nil {
@@ -155,7 +159,7 @@ func (p *Proxy) renewLocked(client *policy.Client, wanting *session) (*session, 
 		}
 		return nil, errSessionExpired
 	}
-	next, err := readTokenReply(reply.Body, client.Redact, current, p.clock())
+	next, err := readTokenReply(reply.Body, client, current, p.clock())
 	if err != nil {
 		return nil, err
 	}

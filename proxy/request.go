@@ -63,6 +63,9 @@ type Answer struct {
 	Scrub      bool
 	// Cache lets the browser's HTTP cache take part in a Send.
 	Cache bool
+	// Manual keeps the browser from following a redirect of a Send that the app
+	// would have it follow.
+	Manual bool
 }
 
 // Target is a URL as the browser's parser has taken it apart: the one parser
@@ -98,8 +101,11 @@ type exchange struct {
 	redirected  bool     // target is where a redirect led
 	headers     []string // the app's, filtered
 	credentials string
+	redirect    string   // what the app wants of redirects, as fetch names it
 	used        *session // whose token was attached
-	retried     bool
+	bound       bool     // with a proof
+	retried     bool     // with another token
+	renonced    bool     // with a nonce that the API gave
 	scrub       *scrubber
 	hidden      uint64 // how many tokens had been issued when scrub was told of them
 	next        func(ctx context.Context, ex *exchange, body []byte) Answer
@@ -119,7 +125,7 @@ func (p *Proxy) Begin(id uint32, target Target, pairs []string) Answer {
 	verdict := p.table.Judge(target.Origin, target.Path, target.Query, request.Method)
 	ex := &exchange{
 		client: verdict.Client, kind: verdict.Kind, method: request.Method, target: target,
-		headers: callerHeaders(request.Headers), credentials: request.Credentials,
+		headers: callerHeaders(request.Headers), credentials: request.Credentials, redirect: request.Redirect,
 	}
 	switch verdict.Kind {
 	case policy.Bypass:
@@ -157,22 +163,48 @@ func (p *Proxy) denied(verdict policy.Verdict, method string) Answer {
 }
 
 // authorize attaches the access token of a request to a resource, at once if it
-// is at hand.
+// is at hand and needs no proof.
 func (p *Proxy) authorize(ex *exchange) Answer {
 	client := &p.table.Clients[ex.client]
-	if current := p.sessions.peek(client.Name); current != nil && current.fresh(p.clock(), refreshBefore(client)) {
-		return p.attach(ex, current)
+	if current := p.sessions.peek(client.Name); !client.DPoP && current != nil && current.fresh(p.clock(), refreshBefore(client)) {
+		return p.attach(ex, current, "Bearer ", "")
 	}
 	ex.next = p.resourceRequest
 	return Answer{Action: Await}
 }
 
-// attach adds the access token. Whatever Authorization the app wrote is gone.
-func (p *Proxy) attach(ex *exchange, current *session) Answer {
-	ex.used = current
+// present attaches the access token with the proof that it needs, if any.
+func (p *Proxy) present(ctx context.Context, ex *exchange, current *session) Answer {
+	client := &p.table.Clients[ex.client]
+	if !client.DPoP {
+		return p.attach(ex, current, "Bearer ", "")
+	}
+	proof, err := p.proof(ctx, client, ex.method, ex.target.Origin, ex.target.Path, current.access)
+	if err != nil {
+		return failure(client.Name, err)
+	}
+	return p.attach(ex, current, "DPoP ", proof)
+}
+
+// presentAgain makes the request once more with the token that it was made with.
+func (p *Proxy) presentAgain(ctx context.Context, ex *exchange, _ []byte) Answer {
+	return p.present(ctx, ex, ex.used)
+}
+
+// attach adds the access token, and a proof if there is one. Whatever Authorization
+// or DPoP the app wrote is gone. A browser that follows a redirect takes the proof
+// along, to whatever origin (Chromium does), so it follows none with a proof.
+func (p *Proxy) attach(ex *exchange, current *session, scheme, proof string) Answer {
+	ex.used, ex.bound = current, proof != ""
 	headers := append(append([]string(nil), ex.headers...),
-		"authorization", "Bearer "+current.access.Expose()) // EXPOSE: the request leaves the vault for an allow-listed URL
-	answer := Answer{Action: Send, Headers: headers, Cache: p.unstored.has(ex.target.Href)}
+		"authorization", scheme+current.access.Expose()) // EXPOSE: the request leaves the vault for an allow-listed URL
+	if ex.bound {
+		headers = append(headers, "dpop", proof)
+	}
+	answer := Answer{
+		Action: Send, Headers: headers, Cache: p.unstored.has(ex.target.Href),
+		Manual: ex.bound && ex.redirect != "error",
+	}
 	if ex.redirected {
 		answer.URL = ex.target.Href
 	}
@@ -202,7 +234,7 @@ func (p *Proxy) resourceRequest(ctx context.Context, ex *exchange, _ []byte) Ans
 	if err != nil {
 		return failure(client.Name, err)
 	}
-	return p.attach(ex, current)
+	return p.present(ctx, ex, current)
 }
 
 // chooseClient settles whose token a request to a UserInfo endpoint gets. It may
@@ -264,6 +296,9 @@ func (p *Proxy) Head(id uint32, response Response) Answer {
 	if ex == nil || ex.used == nil || p.isTokenEndpoint(response.Redirected) {
 		return Answer{Action: Fail}
 	}
+	if ex.bound && response.Status == 0 && ex.redirect != "manual" {
+		return refusal(502, protocol.CodeRedirectRefused, "The API redirected a request with a proof of possession (DPoP), which is for one URL, so the vault does not follow. Request the URL that it redirects to, or have the API answer where it is asked.")
+	}
 	said := header(response.Headers, "cache-control")
 	if response.Redirected != (Target{}) {
 		said = "" // that is about the URL where it led; the redirect itself may be stored
@@ -272,9 +307,7 @@ func (p *Proxy) Head(id uint32, response Response) Answer {
 	if p.follow(ex, response.Redirected) {
 		return p.authorize(ex)
 	}
-	if ex.sawToken(response) && isInvalidToken(response.Status, response.Headers) && ex.kind != policy.EndSession && !ex.retried {
-		ex.retried = true
-		ex.next = p.retry
+	if ex.next = p.again(ex, response); ex.next != nil {
 		return Answer{Action: Await}
 	}
 	text := isTextLike(header(response.Headers, "content-type"))
@@ -294,6 +327,26 @@ func (p *Proxy) Head(id uint32, response Response) Answer {
 		answer.Headers = without(answer.Headers, "content-length") // it may change
 	}
 	return answer
+}
+
+// again returns how to mend what a resource finds wrong with the token or the proof
+// of the request: each once, so that a request with both at fault succeeds and none
+// goes on for ever. It is nil if there is nothing to mend.
+func (p *Proxy) again(ex *exchange, response Response) func(context.Context, *exchange, []byte) Answer {
+	if ex.kind == policy.EndSession || !ex.sawToken(response) {
+		return nil
+	}
+	if ex.bound && p.nonces.note(ex.target.Origin, response.Headers) && !ex.renonced {
+		if _, ex.renonced = challengeWith(useNonce, response.Status, response.Headers); ex.renonced {
+			return p.presentAgain
+		}
+	}
+	if !ex.retried {
+		if _, ex.retried = challengeWith("invalid_token", response.Status, response.Headers); ex.retried {
+			return p.retry
+		}
+	}
+	return nil
 }
 
 // follow takes up a redirect to another origin that is on the list: the browser
@@ -333,7 +386,8 @@ func (p *Proxy) wholeOf(ex *exchange) Answer {
 		return refusal(400, protocol.CodeInvalidRequest, "The vault passes no part of a text on: a token could not be told from its part. Ask for the whole.")
 	}
 	ex.headers = without(without(ex.headers, "range"), "if-range")
-	return p.attach(ex, ex.used)
+	ex.next = p.presentAgain
+	return Answer{Action: Await}
 }
 
 // isSafe reports whether a request with this method may be made twice.
@@ -374,7 +428,7 @@ func (p *Proxy) retry(ctx context.Context, ex *exchange, _ []byte) Answer {
 			return failure(client.Name, err)
 		}
 	}
-	return p.attach(ex, current)
+	return p.present(ctx, ex, current)
 }
 
 // Chunk scrubs a part of a body that Deliver marked with Scrub. The result may be

@@ -70,12 +70,13 @@ func (s *session) encode() []byte {
 		expires,
 		strconv.FormatInt(s.lifetime.Milliseconds(), 10),
 		s.reply,
+		s.claims,
 	)
 }
 
 func decodeSession(record []byte) (*session, error) {
 	fields, err := protocol.Unpack(record)
-	if err != nil || len(fields) != 8 || fields[0] != sessionFormat {
+	if err != nil || len(fields) != 9 || fields[0] != sessionFormat {
 		return nil, errBadRecord
 	}
 	s := &session{
@@ -83,6 +84,7 @@ func decodeSession(record []byte) (*session, error) {
 		refresh: secret.New(fields[3]),
 		id:      secret.New(fields[4]),
 		reply:   fields[7],
+		claims:  fields[8],
 	}
 	generation, ok1 := number(fields[1])
 	lifetime, ok2 := number(fields[6])

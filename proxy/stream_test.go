@@ -136,7 +136,7 @@ func TestPartsOfTextsAreAskedForAsAWhole(t *testing.T) {
 	}
 	for contentType, want := range map[string]Action{"text/plain": Send, "": Send, "video/mp4": Deliver} {
 		id, _ := frame.start(t.Context(), request{url: apiURL, headers: "Range\nbytes=0-9\nif-range\n\"a\"\nx-a\n1\n"})
-		answer := frame.Head(id, part(contentType))
+		answer := frame.settle(t.Context(), id, frame.Head(id, part(contentType)))
 		require.Equal(t, want, answer.Action, contentType)
 		if want == Deliver {
 			continue

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tokenvault/internal/jsontext"
+	"tokenvault/internal/policy"
 	"tokenvault/internal/secret"
 )
 
@@ -13,7 +14,7 @@ const maxLifetime = 10 * 365 * 24 * time.Hour
 // readTokenReply reads a successful answer of a token endpoint (RFC 6749 §5.1)
 // and returns the session it makes and the body that the app may see. The
 // refresh token of the session before is kept if the server sent no new one (§6).
-func readTokenReply(body []byte, redact []string, before *session, now time.Time) (*session, error) {
+func readTokenReply(body []byte, client *policy.Client, before *session, now time.Time) (*session, error) {
 	list, err := jsontext.Members(body)
 	if err != nil {
 		return nil, errBadTokenReply
@@ -23,12 +24,13 @@ func readTokenReply(body []byte, redact []string, before *session, now time.Time
 	if before != nil {
 		next.generation = before.generation + 1
 		next.refresh = before.refresh
-		next.id = before.id
+		next.id, next.claims = before.id, before.claims
 	}
+	kind := "bearer"
 	var named []string // every value under a name to redact
 	for _, m := range list {
 		text, _ := m.Text(body)
-		if contains(redact, m.Name) {
+		if contains(client.Redact, m.Name) {
 			named = append(named, text)
 		}
 		if !m.Outer {
@@ -48,13 +50,13 @@ func readTokenReply(body []byte, redact []string, before *session, now time.Time
 				next.refresh = secret.New(text)
 			}
 		case "id_token":
-			if text != "" {
+			// Where the vault signs in, it has checked the id_token of the sign-in, and
+			// needs no other.
+			if text != "" && (before == nil || !client.OwnsSignIn()) {
 				next.id = secret.New(text)
 			}
 		case "token_type":
-			if lower(text) != "bearer" {
-				return nil, errBadTokenReply
-			}
+			kind = lower(text)
 		case "expires_in":
 			if seconds, ok := m.Seconds(body, int64(maxLifetime/time.Second)); ok {
 				next.lifetime = time.Duration(seconds) * time.Second
@@ -62,13 +64,18 @@ func readTokenReply(body []byte, redact []string, before *session, now time.Time
 			}
 		}
 	}
-	if next.access.IsZero() {
+	switch {
+	case next.access.IsZero():
+		return nil, errBadTokenReply
+	case client.DPoP && kind != "dpop":
+		return nil, errNotBound
+	case !client.DPoP && kind != "bearer":
 		return nil, errBadTokenReply
 	}
 	// By name, then by value: a server that repeats a token under another name
 	// does not give it away.
-	redacted := redactMembers(body, list, redact)
-	next.reply = newScrubber(append(next.hidden(redact), named...)).text(string(redacted))
+	redacted := redactMembers(body, list, client.Redact)
+	next.reply = newScrubber(append(next.hidden(client.Redact), named...)).text(string(redacted))
 	return next, nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/policy"
 )
 
 func TestRedactionChangesNothingElse(t *testing.T) {
@@ -41,7 +43,7 @@ func TestRedactionChangesNothingElse(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			next, err := readTokenReply([]byte(tt.body), tt.redact, nil, time.Now())
+			next, err := readTokenReply([]byte(tt.body), &policy.Client{Redact: tt.redact}, nil, time.Now())
 			require.NoError(t, err)
 			require.Equal(t, tt.want, next.reply)
 		})
@@ -80,7 +82,7 @@ func TestTokenReply(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			next, err := readTokenReply([]byte(tt.body), []string{"access_token", "refresh_token"}, tt.before, now)
+			next, err := readTokenReply([]byte(tt.body), &policy.Client{Redact: []string{"access_token", "refresh_token"}}, tt.before, now)
 			require.NoError(t, err)
 			require.Equal(t, tt.access, next.access.Expose())
 			require.Equal(t, tt.refresh, next.refresh.Expose())

@@ -320,7 +320,7 @@ class Exchange {
       this.#asked = `${settings.method} ${parsed[1]}${parsed[2]}`;
       let answer = this.#ask('begin', [...parsed, ...fields]);
       for (;;) {
-        const [action, status, statusText, otherURL, option, headers] = (await answer).fields;
+        const [action, status, statusText, otherURL, options, headers] = (await answer).fields;
         switch (action) {
           case Action.AWAIT_BODY:
             this.#post('sent');
@@ -330,10 +330,10 @@ class Exchange {
             answer = this.#settle();
             break;
           case Action.SEND:
-            answer = this.#send(otherURL || parsed[0], headers, body, settings, option === 'cache');
+            answer = this.#send(otherURL || parsed[0], headers, body, settings, options.includes('cache'), options.includes('manual'));
             break;
           case Action.DELIVER:
-            return await this.#deliver(Number(status), statusText, otherURL, headers, option === 'scrub');
+            return await this.#deliver(Number(status), statusText, otherURL, headers, options.includes('scrub'));
           case Action.REPLY:
             return this.#reply(Number(status), statusText, headers, (await answer).body);
           case Action.BYPASS:
@@ -383,8 +383,9 @@ class Exchange {
    * @param {Blob | null} body
    * @param {Record<string, string>} settings
    * @param {boolean} cache whether the browser's cache may take part
+   * @param {boolean} manual whether no redirect may be followed, whatever the app asked for
    */
-  async #send(url, headers, body, settings, cache) {
+  async #send(url, headers, body, settings, cache, manual) {
     this.#dismiss();
     const responding = fetch(url, {
       method: settings.method,
@@ -395,7 +396,7 @@ class Exchange {
       // The browser's cache is the site's: the app could read there what an API
       // has answered, the echo of a token too, as it was before it was scrubbed.
       cache: cache ? 'default' : 'no-store',
-      redirect: /** @type {RequestRedirect} */ (settings.redirect),
+      redirect: manual ? 'manual' : /** @type {RequestRedirect} */ (settings.redirect),
       // No integrity: whether it holds would tell the app about bytes that it
       // does not get. The browser checks it once more, on those that it does.
       keepalive: settings.keepalive === 'true',

@@ -9,6 +9,7 @@ type Fetch struct {
 	Method, URL string
 	Headers     []string // name, value, name, value, …
 	Credentials string
+	Redirect    string // "" is "follow"
 }
 
 // Errors of a message that no interceptor of this build sends.
@@ -82,6 +83,11 @@ func DecodeFetch(pairs []string) (Fetch, error) {
 				return fetch, ErrBadField
 			}
 			fetch.Credentials = value
+		case "redirect":
+			if value != "follow" && value != "manual" && value != "error" {
+				return fetch, ErrBadField
+			}
+			fetch.Redirect = value
 		}
 	}
 	for j, field := range fetchFields {

@@ -22,7 +22,7 @@ func TestDecodeFetch(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, Fetch{
-		Method: "POST", URL: "https://api.example.com/v1?a=b", Credentials: "include",
+		Method: "POST", URL: "https://api.example.com/v1?a=b", Credentials: "include", Redirect: "follow",
 		Headers: []string{"Accept", "*/*", "x-empty", "", "x-a", "1"},
 	}, got)
 	got, err = DecodeFetch(valid())
@@ -74,6 +74,7 @@ func TestDecodeFetchIsStrict(t *testing.T) {
 		{"other credentials", valid("credentials", "all"), ErrBadField},
 		{"empty credentials", valid("credentials", ""), ErrBadField},
 		{"credentials in other letters", valid("credentials", "Include"), ErrBadField},
+		{"another way with redirects", valid("redirect", "Follow"), ErrBadField},
 		{"headers without an end", valid("headers", "a\nb"), ErrBadField},
 		{"a header without a value", valid("headers", "a\n"), ErrBadField},
 		{"a header without a name", valid("headers", "\nb\n"), ErrBadField},

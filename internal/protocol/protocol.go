@@ -91,6 +91,8 @@ const (
 	CodeInvalidRequest Code = "invalid_request"
 	// CodeInvalidResponse: the authorization server answered what is no token response.
 	CodeInvalidResponse Code = "invalid_token_response"
+	// CodeRedirectRefused: the API redirected a request with a proof of possession.
+	CodeRedirectRefused Code = "redirect_refused"
 	// CodeStorageFailed: the browser did not store or give back the tokens.
 	CodeStorageFailed Code = "storage_failed"
 	// CodeUnknownClient: no client of this name is configured.

@@ -16,6 +16,8 @@ export type TokenVaultErrorCode =
   | 'invalid_request'
   /** The token endpoint answered with something that is no token response. */
   | 'invalid_token_response'
+  /** An API redirected a request with a proof of possession (DPoP), which is for one URL. */
+  | 'redirect_refused'
   /** The browser could not store or read the tokens. Those of a sign-in that could not be stored are revoked. */
   | 'storage_failed'
   /** No client of this name is configured. */

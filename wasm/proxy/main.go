@@ -131,15 +131,18 @@ func perform(id, n uint32) {
 	}()
 }
 
-// answer stores an answer for proxy.js: action, status, statusText, URL, whether
-// to scrub or to use the cache, the headers as one block, and the body.
+// answer stores an answer for proxy.js: action, status, statusText, URL, the options
+// that are set, the headers as one block, and the body.
 func answer(a proxy.Answer) uint32 {
-	option := ""
-	switch {
-	case a.Scrub:
-		option = "scrub"
-	case a.Cache:
-		option = "cache"
+	options := ""
+	if a.Scrub {
+		options += " scrub"
+	}
+	if a.Cache {
+		options += " cache"
+	}
+	if a.Manual {
+		options += " manual"
 	}
 	var headers []byte
 	for _, text := range a.Headers {
@@ -147,7 +150,7 @@ func answer(a proxy.Answer) uint32 {
 		headers = append(headers, '\n')
 	}
 	return memory.Answer(a.Body,
-		strconv.Itoa(int(a.Action)), strconv.Itoa(a.Status), a.StatusText, a.URL, option, string(headers))
+		strconv.Itoa(int(a.Action)), strconv.Itoa(a.Status), a.StatusText, a.URL, options, string(headers))
 }
 
 // tell sends an event to the embedding page.

@@ -10,13 +10,14 @@ import (
 	"tokenvault/wasm/webcrypto"
 )
 
-// database is the store and the sealer of this frame, opened with the first use,
+// database is the store and the sealer of this frame, and keeps its keys, all opened with the first use,
 // so that the frame answers while IndexedDB still opens, and opened again after
 // a failure: a browser that refuses storage now may grant it later.
 type database struct {
-	turn   chan struct{} // holds one token; its owner may use store and sealer
+	turn   chan struct{} // holds one token; its owner may use what follows
 	store  proxy.Store
 	sealer proxy.Sealer
+	proofs *webcrypto.ProofKeys
 }
 
 var (
@@ -33,7 +34,7 @@ func newDatabase() *database {
 	return d
 }
 
-// open makes store and sealer once.
+// open makes store, sealer and the keys of proofs once.
 func (d *database) open(ctx context.Context) error {
 	select {
 	case <-d.turn:
@@ -53,7 +54,7 @@ func (d *database) open(ctx context.Context) error {
 		_ = db.Close() // the failure that counts is the sealer's
 		return err
 	}
-	d.store, d.sealer = idb.NewStore(db), sealer
+	d.store, d.sealer, d.proofs = idb.NewStore(db), sealer, webcrypto.NewProofKeys(db)
 	return nil
 }
 

@@ -1,5 +1,5 @@
-// Package webcrypto encrypts the vault's records with the browser's own
-// cryptography (W3C Web Cryptography API): AES-256-GCM (NIST SP 800-38D) with a
+// Package webcrypto is the browser's own cryptography (W3C Web Cryptography API).
+// It encrypts the vault's records: AES-256-GCM (NIST SP 800-38D) with a
 // fresh random 96-bit IV for each record, and additional data that bind a record
 // to its place.
 //

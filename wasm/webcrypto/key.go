@@ -41,7 +41,10 @@ func (s *Sealer) currentKey(ctx context.Context) (js.Value, error) {
 // reading: if the database goes away meanwhile, the next use reads again.
 func (s *Sealer) loadKey(ctx context.Context) error {
 	generation := s.db.Generation()
-	key, err := loadOrMakeKey(ctx, s.db)
+	key, err := loadOrMakeKey(ctx, s.db, keyName, generateKey)
+	if err == nil {
+		err = checkKey(key)
+	}
 	if err != nil {
 		return err
 	}
@@ -51,37 +54,38 @@ func (s *Sealer) loadKey(ctx context.Context) error {
 	return nil
 }
 
-// loadOrMakeKey returns the stored key, or stores a new one. Of several tabs that
-// find none, one stores its key first; the others throw theirs away.
-func loadOrMakeKey(ctx context.Context, db *idb.DB) (js.Value, error) {
-	key, err := db.LoadKey(ctx, keyName)
+// loadOrMakeKey returns what is stored under the name, or stores a new key. Of
+// several tabs that find none, one stores its key first; the others throw theirs
+// away.
+func loadOrMakeKey(ctx context.Context, db *idb.DB, name string, generate func(context.Context) (js.Value, error)) (js.Value, error) {
+	key, err := db.LoadKey(ctx, name)
 	if err != nil {
 		return js.Undefined(), err
 	}
 	if key.IsUndefined() {
-		if err := makeKey(ctx, db); err != nil && !errors.Is(err, idb.ErrExists) {
+		if key, err = generate(ctx); err != nil {
 			return js.Undefined(), err
 		}
-		if key, err = db.LoadKey(ctx, keyName); err != nil {
+		if err := db.AddKey(ctx, name, key); err != nil && !errors.Is(err, idb.ErrExists) {
+			return js.Undefined(), err
+		}
+		if key, err = db.LoadKey(ctx, name); err != nil {
 			return js.Undefined(), err
 		}
 	}
-	return key, checkKey(key)
+	return key, nil
 }
 
-// makeKey generates a key and stores it.
-func makeKey(ctx context.Context, db *idb.DB) error {
+// generateKey makes a key for records.
+func generateKey(ctx context.Context) (js.Value, error) {
 	var script browser.Script
 	algorithm := map[string]any{"name": "AES-GCM", "length": 256}
 	usages := []any{"encrypt", "decrypt"}
 	key := script.Await(ctx, script.Call(subtle(&script), "generateKey", algorithm, false, usages))
-	if err := script.Err(); err != nil {
-		return err
-	}
-	return db.AddKey(ctx, keyName, key)
+	return key, script.Err()
 }
 
-// checkKey refuses a stored key that is not what makeKey stores.
+// checkKey refuses a stored key that is not what generateKey makes.
 func checkKey(key js.Value) error {
 	if key.Type() != js.TypeObject {
 		return ErrKey

@@ -9,7 +9,7 @@ import (
 // RandomID returns 128 random bits as 32 hexadecimal digits.
 func RandomID() (string, error) {
 	const digits = "0123456789abcdef"
-	random, err := randomBytes(16)
+	random, err := Random(16)
 	if err != nil {
 		return "", err
 	}
@@ -20,8 +20,8 @@ func RandomID() (string, error) {
 	return string(id), nil
 }
 
-// randomBytes asks the browser's generator (crypto.getRandomValues).
-func randomBytes(count int) ([]byte, error) {
+// Random returns so many bytes of the browser's generator (crypto.getRandomValues).
+func Random(count int) ([]byte, error) {
 	var script browser.Script
 	array := script.Call(script.Global("crypto"), "getRandomValues", script.New("Uint8Array", count))
 	random := script.Bytes(array)

@@ -50,7 +50,7 @@ func (s *Sealer) Seal(ctx context.Context, plaintext, additional []byte) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	iv, err := randomBytes(ivLength)
+	iv, err := Random(ivLength)
 	if err != nil {
 		return nil, err
 	}
