@@ -214,9 +214,23 @@ func (r *reader) client() Client {
 	return c
 }
 
-// decimal parses an integer in its one spelling: no sign but "-", no leading
-// zeros.
+// decimal parses an integer in its one spelling: no sign but "-", no leading zeros. By
+// hand: what strconv.ParseInt says of a text that is no number is 20 KB.
 func decimal(s string) (int64, bool) {
-	n, err := strconv.ParseInt(s, 10, 64)
-	return n, err == nil && strconv.FormatInt(n, 10) == s
+	digits, negative := strings.CutPrefix(s, "-")
+	if digits == "" || len(digits) > 19 || digits[0] == '0' && (negative || len(digits) > 1) {
+		return 0, false
+	}
+	var n uint64
+	for i := 0; i < len(digits); i++ {
+		c := digits[i] - '0'
+		if c > 9 {
+			return 0, false
+		}
+		n = n*10 + uint64(c)
+	}
+	if negative {
+		return -int64(n), n <= 1<<63
+	}
+	return int64(n), n < 1<<63
 }
