@@ -270,3 +270,10 @@ func TestCertifiedServerRefuses(t *testing.T) {
 	assert.Equal(t, http.StatusUnauthorized, c.answer.StatusCode)
 	assert.Empty(t, c.answer.Header.Get("Access-Control-Allow-Origin"), "the app may not read it")
 }
+
+func TestCertifiedServerSaysThatItsPortIsTaken(t *testing.T) {
+	t.Parallel()
+	c := newDirectClient(t, func(*certifiedOptions) {})
+	second := &certified{t: t, certifiedOptions: c.certifiedOptions}
+	assert.False(t, second.start())
+}
