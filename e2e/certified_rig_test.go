@@ -224,6 +224,14 @@ func (c *certified) requests() (all []certifiedRequest) {
 	return all
 }
 
+// loseTokens makes the next answer with tokens get lost, when they are issued already.
+func (c *certified) loseTokens() {
+	c.t.Helper()
+	var done bool
+	c.tell("lose")
+	c.read(&done)
+}
+
 // token returns the newest of a kind.
 func (c *certified) token(kind string) issuedToken {
 	c.t.Helper()

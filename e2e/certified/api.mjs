@@ -15,6 +15,11 @@ class Refusal extends Error {
   }
 }
 
+const refuse = (/** @type {string} */ code) => (/** @type {unknown} */ cause) => {
+  console.error('API:', cause);
+  throw new Refusal(code);
+};
+
 const sha256 = (/** @type {string} */ value, /** @type {import('node:crypto').BinaryToTextEncoding} */ form) =>
   createHash('sha256').update(value).digest(form);
 
@@ -27,7 +32,7 @@ const sha256 = (/** @type {string} */ value, /** @type {import('node:crypto').Bi
 export function api(provider, settings, keys) {
   const nonce = randomUUID();
   const proofs = new Set();
-  const keySet = createLocalJWKSet({ keys: keys.map(({ kty, crv, x, y, n, e }) => /** @type {import('jose').JWK} */ ({ kty, crv, x, y, n, e })) });
+  const keySet = createLocalJWKSet({ keys: keys.map(({ kid, kty, crv, x, y, n, e }) => /** @type {import('jose').JWK} */ ({ kid, kty, crv, x, y, n, e })) });
 
   /** Finds what an access token stands for. @param {string} value @param {string} url */
   async function read(value, url) {
@@ -39,7 +44,7 @@ export function api(provider, settings, keys) {
     }
     const audience = settings.resources.filter((resource) => url.startsWith(`${resource}/`));
     const { payload } = await jwtVerify(value, keySet, { issuer: settings.issuer, audience, typ: 'at+jwt' })
-      .catch(() => { throw new Refusal('invalid_token'); });
+      .catch(refuse('invalid_token'));
     const { sub, aud, scope, cnf, acr, auth_time: authTime } = payload;
     return { sub, aud, scope, jkt: /** @type {{ jkt?: string } | undefined} */ (cnf)?.jkt, acr, authTime };
   }
@@ -48,7 +53,7 @@ export function api(provider, settings, keys) {
   async function prove(request, url, token, jkt) {
     const { payload, protectedHeader } = await jwtVerify(String(request.headers.dpop), EmbeddedJWK, {
       typ: 'dpop+jwt', algorithms: ['ES256'], requiredClaims: ['iat', 'jti'],
-    }).catch(() => { throw new Refusal('invalid_dpop_proof'); });
+    }).catch(refuse('invalid_dpop_proof'));
     if (settings.nonces && payload.nonce !== nonce) throw new Refusal('use_dpop_nonce');
     const age = Math.abs(Date.now() / 1000 - Number(payload.iat));
     const good = payload.htm === request.method && payload.htu === url && payload.ath === sha256(token, 'base64url')

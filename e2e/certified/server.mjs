@@ -6,7 +6,7 @@
 
 import { once } from 'node:events';
 import { Console } from 'node:console';
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
@@ -41,12 +41,14 @@ const { issuer, origins } = settings;
 const issued = [];
 /** What was asked for, in order. @type {{ method: string, path: string, origin: string, status: number, params: unknown }[]} */
 const requests = [];
+/** Whether the next answer with tokens gets lost on its way. */
+let losing = false;
 
 const keys = [
   generateKeyPairSync('rsa', { modulusLength: 2048 }),
   generateKeyPairSync('ec', { namedCurve: 'P-256' }),
   generateKeyPairSync('ed25519'),
-].map(({ privateKey }) => /** @type {import('oidc-provider').JWK} */ (privateKey.export({ format: 'jwk' })));
+].map(({ privateKey }) => /** @type {import('oidc-provider').JWK} */ ({ kid: randomUUID(), ...privateKey.export({ format: 'jwk' }) }));
 
 // An acr_values that the session does not have is a reason to sign in again. The library
 // leaves that to its user (OpenID Connect Core §5.5.1.1 makes it voluntary).
@@ -121,6 +123,10 @@ provider.use(async (ctx, next) => {
       const value = ctx.body[`${kind}_token`];
       if (value) issued.push({ kind, value });
     }
+    if (losing) {
+      losing = ctx.respond = false;
+      ctx.req.socket.destroy();
+    }
   }
   const code = URL.parse(ctx.response.get('Location'))?.searchParams.get('code');
   if (code) issued.push({ kind: 'code', value: code });
@@ -178,6 +184,7 @@ async function isLive({ kind, value }) {
 const questions = {
   issued: () => Promise.all(issued.map(async (token) => ({ ...token, live: await isLive(token) }))),
   requests: () => requests,
+  lose: () => losing = true,
 };
 
 /** @param {unknown} value */
