@@ -60,8 +60,7 @@ func (s *Server) bearerOnly(audience string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := s.checkToken(r, APIServer, audience)
 		if err != nil {
-			s.sendNonce(w, APIServer)
-			challenge(w, r, err)
+			s.refuseToken(w, r, APIServer, err)
 			return
 		}
 		// Answers differ by caller and must not outlive the token.
@@ -156,6 +155,12 @@ func realmFor(scheme string) string {
 		return apiRealmDPoP
 	}
 	return apiRealm
+}
+
+// refuseToken is a challenge with the nonce of the moment.
+func (s *Server) refuseToken(w http.ResponseWriter, r *http.Request, kind ServerKind, err error) {
+	s.sendNonce(w, kind)
+	challenge(w, r, err)
 }
 
 // challenge answers as RFC 6750 section 3 and RFC 9449 section 7.1 say. A request

@@ -299,20 +299,44 @@ func TestDPoPNonceUsesTheProofUp(t *testing.T) {
 
 // The nonce may change while a fault holds a request.
 func TestDPoPNonceIsTheOneOfTheAnswer(t *testing.T) {
-	rg := newRig(t)
-	key := rg.newProver(t)
-	code := rg.signInAt(t, rg.auth+"/authorize")
-	rg.SetDPoPNonce(AuthServer, "n-1")
-	release := make(chan struct{})
-	rg.SetFaults(Fault{Endpoint: EndpointCode, Kind: FaultHold, Until: release})
-	got := make(chan answer, 1)
-	go func() { got <- key.redeem(t, exchange(code), nonce("n-1")) }()
-	rg.waitFor(t, func(r Request) bool { return r.Path == "/token" })
-	rg.SetDPoPNonce(AuthServer, "n-2")
-	close(release)
-	a := <-got
-	requireError(t, a, http.StatusBadRequest, "use_dpop_nonce")
-	require.Equal(t, "n-2", a.header.Get("DPoP-Nonce"))
+	tests := []struct {
+		name     string
+		endpoint Endpoint
+		kind     ServerKind
+		path     string
+		send     func(t *testing.T, rg *rig, key *prover, bound tokenReply) answer
+	}{
+		{"token endpoint", EndpointRefresh, AuthServer, "/token", func(t *testing.T, _ *rig, key *prover, bound tokenReply) answer {
+			return key.redeem(t, refreshForm(bound.RefreshToken), nonce("n-1"))
+		}},
+		{"UserInfo", EndpointUserInfo, AuthServer, "/userinfo", func(t *testing.T, rg *rig, key *prover, bound tokenReply) answer {
+			h := key.proof(t, http.MethodGet, rg.auth+"/userinfo", bound.AccessToken, nonce("n-1"))
+			h["Authorization"] = "DPoP " + bound.AccessToken
+			return rg.get(t, rg.auth+"/userinfo", h)
+		}},
+		{"API", EndpointAPI, APIServer, "/v1/json", func(t *testing.T, _ *rig, key *prover, bound tokenReply) answer {
+			return key.call(t, "/v1/json", bound.AccessToken, nonce("n-1"))
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			rg := newRig(t)
+			key := rg.newProver(t)
+			bound := key.tokens(t)
+			rg.ClearRequests()
+			rg.SetDPoPNonce(tt.kind, "n-1")
+			release := make(chan struct{})
+			rg.SetFaults(Fault{Endpoint: tt.endpoint, Kind: FaultHold, Until: release})
+			got := make(chan answer, 1)
+			go func() { got <- tt.send(t, rg, key, bound) }()
+			rg.waitFor(t, func(r Request) bool { return r.Path == tt.path })
+			rg.SetDPoPNonce(tt.kind, "n-2")
+			close(release)
+			a := <-got
+			require.Equal(t, "use_dpop_nonce", a.json(t)["error"])
+			require.Equal(t, "n-2", a.header.Get("DPoP-Nonce"))
+		})
+	}
 }
 
 func TestQuotable(t *testing.T) {

@@ -54,8 +54,8 @@ const (
 	FaultWrongIssuer // EndpointResponse: iss is another issuer; token endpoint: so it is in the id_token
 	FaultNoIssuer    // EndpointResponse: no iss
 
-	// What is wrong with the id_token. Those for the token endpoint, either grant;
-	// of several that concern the signature, one wins.
+	// What is wrong with the id_token of EndpointCode or EndpointRefresh. Of several
+	// that concern the signature, one wins.
 	FaultIDOmit       // there is none, though openid was granted
 	FaultIDNonce      // another nonce
 	FaultIDNoNonce    // no nonce

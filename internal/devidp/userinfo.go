@@ -16,8 +16,7 @@ func (s *Server) userInfo(w http.ResponseWriter, r *http.Request, is issuer) {
 		err = errTokenForbidden
 	}
 	if err != nil {
-		s.sendNonce(w, AuthServer)
-		challenge(w, r, err)
+		s.refuseToken(w, r, AuthServer, err)
 		return
 	}
 	account, ok := s.account(c.subject)
