@@ -172,7 +172,7 @@ func (p *Proxy) refreshNow(ctx context.Context, client *policy.Client) error {
 	if current == nil {
 		return errNotSignedIn
 	}
-	_, err = p.renew(ctx, client, current)
+	_, err = p.renew(ctx, client, current.indicator, current)
 	return err
 }
 

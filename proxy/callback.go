@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"tokenvault/internal/idtoken"
-	"tokenvault/internal/policy"
 	"tokenvault/internal/secret"
 )
 
@@ -79,6 +78,10 @@ func (p *Pages) exchange(ctx context.Context, request loginRequest, t transactio
 		{"client_id", client.ID},
 		{"code_verifier", t.verifier.Expose()}, // EXPOSE: sent to the configured token endpoint
 	}
+	indicator := signInIndicator(client)
+	if indicator != "" {
+		parameters = append(parameters, parameter{"resource", indicator})
+	}
 	reply, err := p.proxy.askToken(client, parameters, nil, "omit")
 	switch {
 	case errors.Is(err, errBadTokenReply):
@@ -88,7 +91,7 @@ func (p *Pages) exchange(ctx context.Context, request loginRequest, t transactio
 	case reply.Status < 200 || reply.Status > 299:
 		return p.fail(request, ViewServer, "code", errorCode(reply.Body))
 	}
-	next, err := readTokenReply(reply.Body, client, nil, p.proxy.clock())
+	next, err := readTokenReply(reply.Body, client, indicator, nil, p.proxy.clock())
 	if err != nil {
 		return p.fail(request, ViewUntrusted, "reason", "tokens")
 	}
@@ -252,14 +255,4 @@ func accountName(id secret.String) string {
 		}
 	}
 	return token.Subject
-}
-
-// indicatorsOf lists the resource indicators of a client's rules, each once.
-func indicatorsOf(client *policy.Client) (list []string) {
-	for i := range client.Resources {
-		if indicator := client.Resources[i].Indicator; indicator != "" && !contains(list, indicator) {
-			list = append(list, indicator)
-		}
-	}
-	return list
 }

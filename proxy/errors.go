@@ -13,6 +13,8 @@ var (
 	errSessionExpired = errors.New("the tokens are no longer valid and cannot be renewed")
 	errRefreshFailed  = errors.New("the authorization server did not renew the tokens")
 	errBadTokenReply  = errors.New("the authorization server's answer is no token response")
+	errOneToken       = errors.New("there is no refresh token to get another token with")
+	errTarget         = errors.New("the authorization server grants no token for the resource")
 	errNotBound       = errors.New("the authorization server's tokens are not bound to a key")
 	errProofRefused   = errors.New("the authorization server refused the proof of possession")
 )
@@ -60,6 +62,10 @@ func describe(client string, err error) (protocol.Code, string) {
 		return protocol.CodeSessionExpired, "The tokens of the client \"" + client + "\" have expired or were revoked and cannot be renewed. Sign in again."
 	case errors.Is(err, errBadTokenReply):
 		return protocol.CodeInvalidResponse, "The token endpoint of the client \"" + client + "\" answered with something that is no token response (RFC 6749 section 5.1). Check the token endpoint in tokenvault.json."
+	case errors.Is(err, errOneToken):
+		return protocol.CodeRefreshFailed, "The resource needs an access token of its own, and the vault has no refresh token of the client \"" + client + "\" to get it with. Have the authorization server issue one (scope offline_access), then sign in again."
+	case errors.Is(err, errTarget):
+		return protocol.CodeRefreshFailed, "The authorization server grants the client \"" + client + "\" no token for this resource (invalid_target). Compare the resource indicators in tokenvault.json with the resources that it knows, and with those of the sign-in."
 	case errors.Is(err, errNotBound):
 		return protocol.CodeInvalidResponse, "The token endpoint answered with tokens that are not bound to the key of the client \"" + client + "\" (RFC 9449). Enable DPoP for this client at the authorization server, or remove \"dpop\" from it in tokenvault.json."
 	case errors.Is(err, errProofRefused):

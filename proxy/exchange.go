@@ -82,7 +82,7 @@ func (p *Proxy) exchangeCode(client *policy.Client, parameters form, ex *exchang
 		reply.Body = redactError(reply.Body, client.Redact)
 		return p.passOn(client, &session{}, reply)
 	}
-	next, err := readTokenReply(reply.Body, client, nil, p.clock())
+	next, err := readTokenReply(reply.Body, client, indicatorOf(client, parameters), nil, p.clock())
 	if err != nil {
 		return failure(client.Name, err)
 	}
@@ -110,6 +110,7 @@ func (p *Proxy) storeTokens(client *policy.Client, next *session) (stored bool, 
 	before, _ := p.read(client)
 	if before != nil {
 		next.generation = max(next.generation, before.generation+1)
+		next.since = next.generation
 	}
 	if err := p.save(client, before, next, protocol.EventSignedIn); err != nil {
 		return !errors.Is(err, errStorage), err
@@ -128,7 +129,7 @@ func (p *Proxy) refreshForApp(ctx context.Context, client *policy.Client, parame
 		err = errNotSignedIn
 	}
 	if err == nil {
-		current, err = p.renew(ctx, client, current)
+		current, err = p.renew(ctx, client, current.indicator, current)
 	}
 	if err != nil {
 		return failure(client.Name, err)

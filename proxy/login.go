@@ -197,7 +197,7 @@ func (p *Pages) authorizationRequest(ctx context.Context, request loginRequest, 
 	if isOpenID(client) {
 		parameters = append(parameters, parameter{"nonce", t.nonce.Expose()}) // EXPOSE: the server puts it into the id_token
 	}
-	for _, indicator := range indicatorsOf(client) {
+	for _, indicator := range indicators(client) {
 		parameters = append(parameters, parameter{"resource", indicator})
 	}
 	if client.DPoP {

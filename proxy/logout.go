@@ -80,41 +80,46 @@ func (p *Proxy) revokeAccess(client *policy.Client) error {
 	if err != nil || current == nil {
 		return err
 	}
-	p.revoke(client, current.access, "access_token")
+	p.revoke(client, "access_token", current.accessTokens()...)
 	if current.refresh.IsZero() {
 		p.hints.keep(client.Name, current.id, p.clock())
 		return p.forget(client, current)
 	}
 	next := *current
 	next.generation++
-	next.access = secret.String{}
+	next.grant, next.others = grant{indicator: current.indicator}, nil
 	return p.save(client, current, &next, "")
 }
 
 // revokeBoth revokes the refresh token first: with it another access token could
 // be had.
 func (p *Proxy) revokeBoth(client *policy.Client, of *session) {
-	p.revoke(client, of.refresh, "refresh_token")
-	p.revoke(client, of.access, "access_token")
+	p.revoke(client, "refresh_token", of.refresh)
+	p.revoke(client, "access_token", of.accessTokens()...)
 }
 
-// revoke asks the server to revoke one token. Whether it does changes nothing
-// here: the tokens are forgotten either way, and expire by themselves.
-func (p *Proxy) revoke(client *policy.Client, token secret.String, hint string) {
-	if token.IsZero() || client.Revocation.IsZero() {
+// revoke asks the server to revoke tokens of one kind. Whether it does changes
+// nothing here: the tokens are forgotten either way, and expire by themselves.
+func (p *Proxy) revoke(client *policy.Client, hint string, tokens ...secret.String) {
+	if client.Revocation.IsZero() {
 		return
 	}
 	ctx, cancel := within(context.Background(), revokeTimeout)
 	defer cancel()
-	_, _ = p.postForm(ctx, client.Revocation.URL(), form{
-		{"token", token.Expose()}, // EXPOSE: sent to the configured revocation endpoint
-		{"token_type_hint", hint},
-		{"client_id", client.ID},
-	}, nil, "omit")
+	for _, token := range tokens {
+		if token.IsZero() {
+			continue
+		}
+		_, _ = p.postForm(ctx, client.Revocation.URL(), form{
+			{"token", token.Expose()}, // EXPOSE: sent to the configured revocation endpoint
+			{"token_type_hint", hint},
+			{"client_id", client.ID},
+		}, nil, "omit")
+	}
 }
 
-// revokeTimeout bounds the wait for each revocation, so that neither a sign-out nor
-// the error of a sign-in hangs on a server that does not answer.
+// revokeTimeout bounds the wait for the revocations of a kind, so that neither a
+// sign-out nor the error of a sign-in hangs on a server that does not answer.
 const revokeTimeout = 5 * time.Second
 
 // hintLifetime is how long an id_token outlives its sign-out in memory.

@@ -473,7 +473,8 @@ type authServer struct {
 
 	mu       sync.Mutex
 	issued   int
-	live     string // the refresh token that is good now
+	live     string   // the refresh token that is good now
+	granted  []string // to which resource each access token was issued, "" for none
 	requests []FetchRequest
 }
 
@@ -514,6 +515,8 @@ func (s *authServer) token(parameters form) FetchResponse {
 			return jsonResponse(400, `{"error":"invalid_grant"}`)
 		}
 	}
+	resource, _ := parameters.get("resource")
+	s.granted = append(s.granted, resource)
 	s.issued++
 	s.live = refreshToken(s.issued)
 	reply := tokenReply(s.issued, s.lifetime)

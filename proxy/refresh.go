@@ -18,36 +18,36 @@ type flight struct {
 	err     error
 }
 
-// flights keeps at most one renewal a client in this frame. Across frames the
-// write lock does the same.
+// flights keeps at most one renewal of a token in this frame. Across frames, and the
+// tokens of a client, the write lock does the same.
 type flights struct {
 	mu      sync.Mutex
 	running map[string]*flight
 }
 
-// join returns the renewal under way for the client; first is true for the
-// caller that has to do the work and then call land.
-func (f *flights) join(client string) (current *flight, first bool) {
+// join returns the renewal under way of the token; first is true for the caller that
+// has to do the work and then call land.
+func (f *flights) join(token string) (current *flight, first bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if current := f.running[client]; current != nil {
+	if current := f.running[token]; current != nil {
 		return current, false
 	}
 	current = &flight{done: make(chan struct{})}
-	f.running[client] = current
+	f.running[token] = current
 	return current, true
 }
 
-func (f *flights) land(client string, current *flight) {
+func (f *flights) land(token string, current *flight) {
 	f.mu.Lock()
-	delete(f.running, client)
+	delete(f.running, token)
 	f.mu.Unlock()
 	close(current.done)
 }
 
-// token returns a session whose access token can be attached now, renewing it
-// when it is about to expire.
-func (p *Proxy) token(ctx context.Context, client *policy.Client) (*session, error) {
+// token returns a session whose access token for the indicator can be attached now,
+// renewing it when it is about to expire.
+func (p *Proxy) token(ctx context.Context, client *policy.Client, indicator string) (*session, error) {
 	current, err := p.sessions.load(ctx, client.Name)
 	if err != nil {
 		return nil, err
@@ -55,23 +55,27 @@ func (p *Proxy) token(ctx context.Context, client *policy.Client) (*session, err
 	if current == nil {
 		return nil, errNotSignedIn
 	}
-	if current.fresh(p.clock(), refreshBefore(client)) {
+	at := current.token(indicator)
+	if at.fresh(p.clock(), refreshBefore(client)) {
 		return current, nil
 	}
 	if current.refresh.IsZero() {
-		if current.alive(p.clock()) {
+		switch {
+		case at.alive(p.clock()):
 			return current, nil
+		case current.alive(p.clock()):
+			return nil, errOneToken
 		}
 		return nil, errSessionExpired
 	}
-	if !current.alive(p.clock()) {
-		return p.renew(ctx, client, current)
+	if !at.alive(p.clock()) {
+		return p.renew(ctx, client, indicator, current)
 	}
 	// A server that does not renew now, or is slow about it, is no reason to
 	// refuse a request for which the token at hand is still good.
 	waiting, cancel := within(ctx, min(patience, p.timeout()/2))
 	defer cancel()
-	next, err := p.renew(waiting, client, current)
+	next, err := p.renew(waiting, client, indicator, current)
 	if err == nil || errors.Is(err, errNotSignedIn) || errors.Is(err, errSessionExpired) {
 		return next, err
 	}
@@ -82,10 +86,10 @@ func (p *Proxy) token(ctx context.Context, client *policy.Client) (*session, err
 		return nil, lost
 	case current == nil:
 		return nil, errNotSignedIn
-	case current.alive(p.clock()):
+	case current.token(indicator).alive(p.clock()):
 		return current, nil
 	case waiting.Err() != nil:
-		return p.renew(ctx, client, current)
+		return p.renew(ctx, client, indicator, current)
 	default:
 		return nil, err
 	}
@@ -98,15 +102,16 @@ func refreshBefore(client *policy.Client) time.Duration {
 	return time.Duration(client.RefreshBeforeMS) * time.Millisecond
 }
 
-// renew replaces the session that the caller found wanting. Of all callers in
+// renew replaces the session whose token for the indicator the caller found wanting. Of all callers in
 // all frames one asks the server; the others get what it got. A caller that gives
 // up leaves the renewal under way.
-func (p *Proxy) renew(ctx context.Context, client *policy.Client, wanting *session) (*session, error) {
-	current, first := p.flights.join(client.Name)
+func (p *Proxy) renew(ctx context.Context, client *policy.Client, indicator string, wanting *session) (*session, error) {
+	name := client.Name + "\n" + indicator
+	current, first := p.flights.join(name)
 	if first {
 		go func() {
-			defer p.flights.land(client.Name, current)
-			current.session, current.err = p.renewLocked(client, wanting)
+			defer p.flights.land(name, current)
+			current.session, current.err = p.renewLocked(client, indicator, wanting)
 		}()
 	}
 	select {
@@ -119,7 +124,7 @@ func (p *Proxy) renew(ctx context.Context, client *policy.Client, wanting *sessi
 
 // renewLocked takes no context of its caller: once a refresh token is sent it
 // may be spent, and its successor must be stored whoever still waits for it.
-func (p *Proxy) renewLocked(client *policy.Client, wanting *session) (*session, error) {
+func (p *Proxy) renewLocked(client *policy.Client, indicator string, wanting *session) (*session, error) {
 	unlock, err := p.writing(client)
 	if err != nil {
 		return nil, err
@@ -132,17 +137,21 @@ func (p *Proxy) renewLocked(client *policy.Client, wanting *session) (*session, 
 	if current == nil {
 		return nil, errNotSignedIn
 	}
-	if current.generation != wanting.generation && current.alive(p.clock()) {
+	if at := current.token(indicator); at.since != wanting.token(indicator).since && at.alive(p.clock()) {
 		return current, nil // another frame was faster
 	}
 	if current.refresh.IsZero() {
 		return nil, errSessionExpired
 	}
-	reply, err := p.askToken(client, form{
+	parameters := form{
 		{"grant_type", "refresh_token"},
 		{"refresh_token", current.refresh.Expose()}, // EXPOSE: sent to the configured token endpoint
 		{"client_id", client.ID},
-	}, nil, "omit")
+	}
+	if indicator != "" {
+		parameters = append(parameters, parameter{"resource", indicator})
+	}
+	reply, err := p.askToken(client, parameters, nil, "omit")
 	if err != nil {
 		return nil, err
 	}
@@ -151,6 +160,8 @@ func (p *Proxy) renewLocked(client *policy.Client, wanting *session) (*session, 
 		case "invalid_grant":
 		case "invalid_dpop_proof":
 			return nil, errProofRefused
+		case "invalid_target":
+			return nil, errTarget
 		default:
 			return nil, errRefreshFailed
 		}
@@ -159,11 +170,15 @@ func (p *Proxy) renewLocked(client *policy.Client, wanting *session) (*session, 
 		}
 		return nil, errSessionExpired
 	}
-	next, err := readTokenReply(reply.Body, client, current, p.clock())
+	next, err := readTokenReply(reply.Body, client, indicator, current, p.clock())
 	if err != nil {
 		return nil, err
 	}
-	if err := p.save(client, current, next, protocol.EventRefreshed); err != nil {
+	event := ""
+	if indicator == current.indicator {
+		event = protocol.EventRefreshed
+	}
+	if err := p.save(client, current, next, event); err != nil {
 		return nil, err
 	}
 	return next, nil

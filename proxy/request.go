@@ -96,6 +96,7 @@ type Response struct {
 type exchange struct {
 	client      int
 	kind        policy.Kind
+	indicator   string // of the token that is attached
 	method      string
 	target      Target
 	redirected  bool     // target is where a redirect led
@@ -124,7 +125,7 @@ func (p *Proxy) Begin(id uint32, target Target, pairs []string) Answer {
 	}
 	verdict := p.table.Judge(target.Origin, target.Path, target.Query, request.Method)
 	ex := &exchange{
-		client: verdict.Client, kind: verdict.Kind, method: request.Method, target: target,
+		client: verdict.Client, kind: verdict.Kind, indicator: verdict.Indicator, method: request.Method, target: target,
 		headers: callerHeaders(request.Headers), credentials: request.Credentials, redirect: request.Redirect,
 	}
 	switch verdict.Kind {
@@ -166,7 +167,7 @@ func (p *Proxy) denied(verdict policy.Verdict, method string) Answer {
 // is at hand and needs no proof.
 func (p *Proxy) authorize(ex *exchange) Answer {
 	client := &p.table.Clients[ex.client]
-	if current := p.sessions.peek(client.Name); !client.DPoP && current != nil && current.fresh(p.clock(), refreshBefore(client)) {
+	if current := p.sessions.peek(client.Name); !client.DPoP && current != nil && current.token(ex.indicator).fresh(p.clock(), refreshBefore(client)) {
 		return p.attach(ex, current, "Bearer ", "")
 	}
 	ex.next = p.resourceRequest
@@ -179,7 +180,7 @@ func (p *Proxy) present(ctx context.Context, ex *exchange, current *session) Ans
 	if !client.DPoP {
 		return p.attach(ex, current, "Bearer ", "")
 	}
-	proof, err := p.proof(ctx, client, ex.method, ex.target.Origin, ex.target.Path, current.access)
+	proof, err := p.proof(ctx, client, ex.method, ex.target.Origin, ex.target.Path, current.token(ex.indicator).access)
 	if err != nil {
 		return failure(client.Name, err)
 	}
@@ -197,7 +198,7 @@ func (p *Proxy) presentAgain(ctx context.Context, ex *exchange, _ []byte) Answer
 func (p *Proxy) attach(ex *exchange, current *session, scheme, proof string) Answer {
 	ex.used, ex.bound = current, proof != ""
 	headers := append(append([]string(nil), ex.headers...),
-		"authorization", scheme+current.access.Expose()) // EXPOSE: the request leaves the vault for an allow-listed URL
+		"authorization", scheme+current.token(ex.indicator).access.Expose()) // EXPOSE: the request leaves the vault for an allow-listed URL
 	if ex.bound {
 		headers = append(headers, "dpop", proof)
 	}
@@ -230,7 +231,7 @@ func (p *Proxy) resourceRequest(ctx context.Context, ex *exchange, _ []byte) Ans
 		p.chooseClient(ctx, ex)
 	}
 	client := &p.table.Clients[ex.client]
-	current, err := p.token(ctx, client)
+	current, err := p.token(ctx, client, ex.indicator)
 	if err != nil {
 		return failure(client.Name, err)
 	}
@@ -361,7 +362,7 @@ func (p *Proxy) follow(ex *exchange, target Target) bool {
 	if verdict.Kind != policy.Resource && verdict.Kind != policy.UserInfo {
 		return false
 	}
-	ex.client, ex.kind, ex.target, ex.redirected = verdict.Client, verdict.Kind, target, true
+	ex.client, ex.kind, ex.indicator, ex.target, ex.redirected = verdict.Client, verdict.Kind, verdict.Indicator, target, true
 	return true
 }
 
@@ -415,11 +416,13 @@ func (p *Proxy) retry(ctx context.Context, ex *exchange, _ []byte) Answer {
 		return failure(client.Name, err)
 	case current == nil:
 		return failure(client.Name, errNotSignedIn)
-	case current.generation == ex.used.generation || !current.alive(p.clock()):
+	}
+	at := current.token(ex.indicator)
+	if at.since == ex.used.token(ex.indicator).since || !at.alive(p.clock()) {
 		if current.refresh.IsZero() {
 			current, err = p.giveUp(client, ex.used)
 		} else {
-			current, err = p.renew(ctx, client, current)
+			current, err = p.renew(ctx, client, ex.indicator, current)
 		}
 		if err != nil {
 			if errors.Is(err, ErrNetwork) {

@@ -165,7 +165,7 @@ func TestARefusedTokenThatCannotBeRenewedIsForgottenInEveryFrame(t *testing.T) {
 func TestARefusedTokenEndsItsOwnSessionOnly(t *testing.T) {
 	t.Parallel()
 	another := func(o *origin, change func(*session)) *session {
-		next := &session{generation: 1 << 50, access: secretOf("another-token"), expiresAt: o.clock().Add(time.Hour), lifetime: time.Hour}
+		next := &session{generation: 1 << 50, grant: grant{since: 1 << 50, access: secretOf("another-token"), expiresAt: o.clock().Add(time.Hour), lifetime: time.Hour}}
 		change(next)
 		return next
 	}

@@ -9,20 +9,18 @@ import (
 	"tokenvault/internal/secret"
 )
 
-// session is what the vault holds for one client: the tokens of its last token
-// response. It is immutable; a refresh makes a new one.
+// session is what the vault holds for one client: the tokens of a sign-in and of the
+// token responses since. It is immutable; a refresh makes a new one.
 type session struct {
 	// generation tells the token responses of this client apart, so that a frame
 	// which waited for a lock sees that another has renewed the tokens meanwhile.
 	// It begins with the time of the sign-in and counts up.
 	generation uint64
 
-	access, refresh, id secret.String
+	grant          // the one of the sign-in
+	others []grant // one for each other resource that needed one
 
-	// expiresAt is the zero time when the server did not say expires_in.
-	expiresAt time.Time
-	// lifetime is what expires_in said.
-	lifetime time.Duration
+	refresh, id secret.String
 	// reply is the token response as the app received it: redacted.
 	reply string
 	// claims are those of the id_token that the app may know, a JSON object. They are of
@@ -30,19 +28,72 @@ type session struct {
 	claims string
 }
 
+// grant is an access token for those resources that have its indicator.
+type grant struct {
+	indicator string // that it was asked for with (RFC 8707), "" for none
+	since     uint64 // the generation that it came with
+	access    secret.String
+	// expiresAt is the zero time when the server did not say expires_in.
+	expiresAt time.Time
+	// lifetime is what expires_in said.
+	lifetime time.Duration
+}
+
+// tokens lists the access tokens, that of the sign-in first.
+func (s *session) tokens() []grant {
+	return append([]grant{s.grant}, s.others...)
+}
+
+// accessTokens lists the access tokens alone.
+func (s *session) accessTokens() []secret.String {
+	var list []secret.String
+	for _, token := range s.tokens() {
+		list = append(list, token.access)
+	}
+	return list
+}
+
+// token returns the access token for an indicator; one that is not alive for none.
+func (s *session) token(indicator string) *grant {
+	if s.indicator == indicator {
+		return &s.grant
+	}
+	for i := range s.others {
+		if s.others[i].indicator == indicator {
+			return &s.others[i]
+		}
+	}
+	return &grant{}
+}
+
+// take puts a token in the place of the one with its indicator.
+func (s *session) take(token grant) {
+	if token.indicator == s.indicator {
+		s.grant = token
+		return
+	}
+	others := []grant{token}
+	for _, other := range s.others {
+		if other.indicator != token.indicator {
+			others = append(others, other)
+		}
+	}
+	s.others = others
+}
+
 // alive reports whether the access token can be used now.
-func (s *session) alive(now time.Time) bool {
-	return !s.access.IsZero() && (s.expiresAt.IsZero() || now.Before(s.expiresAt))
+func (t *grant) alive(now time.Time) bool {
+	return !t.access.IsZero() && (t.expiresAt.IsZero() || now.Before(t.expiresAt))
 }
 
 // fresh reports whether the access token can be used and need not be renewed
 // yet. A server that issues tokens for less than twice refreshBefore would else
 // be asked for a new one with each request, so half the lifetime bounds it.
-func (s *session) fresh(now time.Time, refreshBefore time.Duration) bool {
-	if half := s.lifetime / 2; refreshBefore > half && half > 0 {
+func (t *grant) fresh(now time.Time, refreshBefore time.Duration) bool {
+	if half := t.lifetime / 2; refreshBefore > half && half > 0 {
 		refreshBefore = half
 	}
-	return s.alive(now) && (s.expiresAt.IsZero() || now.Add(refreshBefore).Before(s.expiresAt))
+	return t.alive(now) && (t.expiresAt.IsZero() || now.Add(refreshBefore).Before(t.expiresAt))
 }
 
 // usable reports whether a request can get a token, by renewing it if need be.
@@ -51,56 +102,84 @@ func (s *session) usable(now time.Time) bool {
 }
 
 // sessionFormat is the first field of an encoded session.
-const sessionFormat = "session-1"
+const sessionFormat = "session-2"
+
+const (
+	sessionFields = 6 // before those of the tokens
+	tokenFields   = 5
+)
 
 var errBadRecord = errors.New("the stored session is not one of this version")
 
 // encode writes the session for the store; the caller seals it.
 func (s *session) encode() []byte {
-	expires := ""
-	if !s.expiresAt.IsZero() {
-		expires = strconv.FormatInt(s.expiresAt.UnixMilli(), 10)
-	}
-	return protocol.Pack(nil,
+	record := protocol.Pack(nil,
 		sessionFormat,
 		strconv.FormatUint(s.generation, 10),
-		s.access.Expose(),  // EXPOSE: sealed before it is stored
 		s.refresh.Expose(), // EXPOSE: sealed before it is stored
 		s.id.Expose(),      // EXPOSE: sealed before it is stored
-		expires,
-		strconv.FormatInt(s.lifetime.Milliseconds(), 10),
 		s.reply,
 		s.claims,
 	)
+	for _, token := range s.tokens() {
+		expires := ""
+		if !token.expiresAt.IsZero() {
+			expires = strconv.FormatInt(token.expiresAt.UnixMilli(), 10)
+		}
+		record = protocol.Pack(record,
+			token.indicator,
+			strconv.FormatUint(token.since, 10),
+			token.access.Expose(), // EXPOSE: sealed before it is stored
+			expires,
+			strconv.FormatInt(token.lifetime.Milliseconds(), 10),
+		)
+	}
+	return record
 }
 
 func decodeSession(record []byte) (*session, error) {
 	fields, err := protocol.Unpack(record)
-	if err != nil || len(fields) != 9 || fields[0] != sessionFormat {
+	if err != nil || len(fields) < sessionFields+tokenFields || len(fields)%tokenFields != sessionFields%tokenFields || fields[0] != sessionFormat {
 		return nil, errBadRecord
 	}
+	generation, ok := number(fields[1])
 	s := &session{
-		access:  secret.New(fields[2]),
-		refresh: secret.New(fields[3]),
-		id:      secret.New(fields[4]),
-		reply:   fields[7],
-		claims:  fields[8],
+		generation: uint64(generation),
+		refresh:    secret.New(fields[2]),
+		id:         secret.New(fields[3]),
+		reply:      fields[4],
+		claims:     fields[5],
 	}
-	generation, ok1 := number(fields[1])
-	lifetime, ok2 := number(fields[6])
-	if !ok1 || !ok2 {
-		return nil, errBadRecord
-	}
-	s.generation = uint64(generation)
-	s.lifetime = time.Duration(lifetime) * time.Millisecond
-	if fields[5] != "" {
-		ms, ok := number(fields[5])
-		if !ok {
-			return nil, errBadRecord
+	for rest := fields[sessionFields:]; ok && len(rest) > 0; rest = rest[tokenFields:] {
+		var token grant
+		if token, ok = decodeToken(rest); len(rest) == len(fields)-sessionFields {
+			s.grant = token
+		} else {
+			s.others = append(s.others, token)
 		}
-		s.expiresAt = time.UnixMilli(ms)
+	}
+	if !ok {
+		return nil, errBadRecord
 	}
 	return s, nil
+}
+
+func decodeToken(fields []string) (grant, bool) {
+	since, ok1 := number(fields[1])
+	lifetime, ok2 := number(fields[4])
+	token := grant{
+		indicator: fields[0],
+		since:     uint64(since),
+		access:    secret.New(fields[2]),
+		lifetime:  time.Duration(lifetime) * time.Millisecond,
+	}
+	ok3 := true
+	if fields[3] != "" {
+		var ms int64
+		ms, ok3 = number(fields[3])
+		token.expiresAt = time.UnixMilli(ms)
+	}
+	return token, ok1 && ok2 && ok3
 }
 
 // number reads up to 18 decimal digits. The errors of strconv.ParseInt quote what

@@ -193,9 +193,9 @@ func (s *sessions) keep(client string, current *session, unlock func(), before u
 	return true
 }
 
-// remember notes the access token, until it expires, as one to search for in
-// what APIs answer: an app that has one API keep the token and read it out
-// later, or in another frame, is not to find it. The caller holds mu.
+// remember notes the access tokens, until they expire, as some to search for in
+// what APIs answer: an app that has one API keep a token and read it out later, or
+// in another frame, is not to find it. The caller holds mu.
 func (s *sessions) remember(current *session) {
 	now := s.clock()
 	var kept []issuedToken
@@ -204,9 +204,24 @@ func (s *sessions) remember(current *session) {
 			kept = append(kept, t)
 		}
 	}
-	kept = append(kept, issuedToken{current.access, current.expiresAt})
+	for _, token := range current.tokens() {
+		if !holds(kept, token.access) {
+			kept = append(kept, issuedToken{token.access, token.expiresAt})
+		}
+	}
 	s.issued = kept[max(0, len(kept)-maxIssued):]
 	s.count++
+}
+
+// holds reports whether a token is among these already: a session keeps the tokens of
+// the one before it.
+func holds(issued []issuedToken, token secret.String) bool {
+	for _, other := range issued {
+		if other.token.Expose() == token.Expose() { // EXPOSE: compared within the vault
+			return true
+		}
+	}
+	return false
 }
 
 // issuedSince returns the access tokens to search for, unless none has come

@@ -185,7 +185,7 @@ func TestRecordsThatCannotBeOpened(t *testing.T) {
 		require.NoError(t, err)
 		return record
 	}
-	good := (&session{generation: 1, access: secretOf("the-access-token")}).encode()
+	good := (&session{generation: 1, grant: grant{access: secretOf("the-access-token")}}).encode()
 	for name, record := range map[string]func(t *testing.T) []byte{
 		"garbage":               func(*testing.T) []byte { return []byte("garbage") },
 		"empty":                 func(*testing.T) []byte { return []byte{} },
@@ -194,7 +194,10 @@ func TestRecordsThatCannotBeOpened(t *testing.T) {
 		"cut":                   func(t *testing.T) []byte { return sealed(t, "main", string(good[:len(good)-1])) },
 		"with something behind": func(t *testing.T) []byte { return sealed(t, "main", string(good)+"\x00\x00\x00\x00") },
 		"with words for numbers": func(t *testing.T) []byte {
-			return sealed(t, "main", string(protocol.Pack(nil, sessionFormat, "x", "a", "r", "i", "", "0", "")))
+			return sealed(t, "main", string(protocol.Pack(nil, sessionFormat, "x", "r", "i", "", "", "0", "a", "", "0")))
+		},
+		"with words for numbers of a token": func(t *testing.T) []byte {
+			return sealed(t, "main", string(protocol.Pack(nil, sessionFormat, "1", "r", "i", "", "", "0", "a", "x", "0")))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

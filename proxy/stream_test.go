@@ -101,7 +101,7 @@ func TestTheNumberOfHiddenTokensIsBounded(t *testing.T) {
 	frame := newOrigin(t).open()
 	for i := range 2 * maxIssued {
 		frame.sessions.mu.Lock()
-		frame.sessions.remember(&session{access: secretOf("token-without-expiry-" + strconv.Itoa(i))})
+		frame.sessions.remember(&session{grant: grant{access: secretOf("token-without-expiry-" + strconv.Itoa(i))}})
 		frame.sessions.mu.Unlock()
 	}
 	values, count := frame.sessions.issuedSince(0)

@@ -12,20 +12,22 @@ import (
 const maxLifetime = 10 * 365 * 24 * time.Hour
 
 // readTokenReply reads a successful answer of a token endpoint (RFC 6749 §5.1)
-// and returns the session it makes and the body that the app may see. The
-// refresh token of the session before is kept if the server sent no new one (§6).
-func readTokenReply(body []byte, client *policy.Client, before *session, now time.Time) (*session, error) {
+// to a request for a token with this indicator, and returns the session it makes,
+// with the body that the app may see. Of the session before are kept the refresh
+// token, if the server sent no new one (§6), and the tokens with other indicators.
+func readTokenReply(body []byte, client *policy.Client, indicator string, before *session, now time.Time) (*session, error) {
 	list, err := jsontext.Members(body)
 	if err != nil {
 		return nil, errBadTokenReply
 	}
 	// Generations of one sign-in count up; those of the next begin elsewhere.
 	next := &session{generation: uint64(now.UnixMilli())}
+	next.indicator = indicator
 	if before != nil {
-		next.generation = before.generation + 1
-		next.refresh = before.refresh
-		next.id, next.claims = before.id, before.claims
+		*next = *before
+		next.generation++
 	}
+	token := grant{indicator: indicator, since: next.generation}
 	kind := "bearer"
 	var named []string // every value under a name to redact
 	for _, m := range list {
@@ -44,7 +46,7 @@ func readTokenReply(body []byte, client *policy.Client, before *session, now tim
 		}
 		switch m.Name {
 		case "access_token":
-			next.access = secret.New(text)
+			token.access = secret.New(text)
 		case "refresh_token":
 			if text != "" {
 				next.refresh = secret.New(text)
@@ -59,18 +61,22 @@ func readTokenReply(body []byte, client *policy.Client, before *session, now tim
 			kind = lower(text)
 		case "expires_in":
 			if seconds, ok := m.Seconds(body, int64(maxLifetime/time.Second)); ok {
-				next.lifetime = time.Duration(seconds) * time.Second
-				next.expiresAt = now.Add(next.lifetime)
+				token.lifetime = time.Duration(seconds) * time.Second
+				token.expiresAt = now.Add(token.lifetime)
 			}
 		}
 	}
 	switch {
-	case next.access.IsZero():
+	case token.access.IsZero():
 		return nil, errBadTokenReply
 	case client.DPoP && kind != "dpop":
 		return nil, errNotBound
 	case !client.DPoP && kind != "bearer":
 		return nil, errBadTokenReply
+	}
+	next.take(token)
+	if indicator != next.indicator {
+		return next, nil // the app sees the tokens of the sign-in only
 	}
 	// By name, then by value: a server that repeats a token under another name
 	// does not give it away.
@@ -120,9 +126,9 @@ func redactError(body []byte, redact []string) []byte {
 // hidden lists the values that the app may not see. The id_token is among them
 // only if the configuration redacts it.
 func (s *session) hidden(redact []string) []string {
-	values := []string{
-		s.access.Expose(),  // EXPOSE: the scrubber searches for it
-		s.refresh.Expose(), // EXPOSE: the scrubber searches for it
+	values := []string{s.refresh.Expose()} // EXPOSE: the scrubber searches for it
+	for _, token := range s.accessTokens() {
+		values = append(values, token.Expose()) // EXPOSE: the scrubber searches for it
 	}
 	if contains(redact, "id_token") {
 		values = append(values, s.id.Expose()) // EXPOSE: the scrubber searches for it

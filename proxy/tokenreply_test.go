@@ -43,7 +43,7 @@ func TestRedactionChangesNothingElse(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			next, err := readTokenReply([]byte(tt.body), &policy.Client{Redact: tt.redact}, nil, time.Now())
+			next, err := readTokenReply([]byte(tt.body), &policy.Client{Redact: tt.redact}, "", nil, time.Now())
 			require.NoError(t, err)
 			require.Equal(t, tt.want, next.reply)
 		})
@@ -53,7 +53,7 @@ func TestRedactionChangesNothingElse(t *testing.T) {
 func TestTokenReply(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	before := &session{generation: 41, access: secretOf("old-access"), refresh: secretOf("old-refresh"), id: secretOf("old-id")}
+	before := &session{generation: 41, grant: grant{access: secretOf("old-access")}, refresh: secretOf("old-refresh"), id: secretOf("old-id")}
 	tests := []struct {
 		name, body          string
 		before              *session
@@ -82,7 +82,7 @@ func TestTokenReply(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			next, err := readTokenReply([]byte(tt.body), &policy.Client{Redact: []string{"access_token", "refresh_token"}}, tt.before, now)
+			next, err := readTokenReply([]byte(tt.body), &policy.Client{Redact: []string{"access_token", "refresh_token"}}, "", tt.before, now)
 			require.NoError(t, err)
 			require.Equal(t, tt.access, next.access.Expose())
 			require.Equal(t, tt.refresh, next.refresh.Expose())
@@ -102,10 +102,15 @@ func TestTokenReply(t *testing.T) {
 func TestSessionRecord(t *testing.T) {
 	t.Parallel()
 	full := &session{
-		generation: 1 << 50, access: secretOf("a"), refresh: secretOf("r"), id: secretOf("i"),
-		expiresAt: time.UnixMilli(1_700_000_000_123), lifetime: 90 * time.Second, reply: `{"x":1}`,
+		generation: 1 << 50, refresh: secretOf("r"), id: secretOf("i"), reply: `{"x":1}`,
+		grant: grant{
+			indicator: "https://api.example.com/", since: 1 << 49, access: secretOf("a"),
+			expiresAt: time.UnixMilli(1_700_000_000_123), lifetime: 90 * time.Second,
+		},
 	}
-	for name, want := range map[string]*session{"full": full, "empty": {}} {
+	several := *full
+	several.others = []grant{{access: secretOf("b"), since: 3}, {indicator: "urn:c", access: secretOf("c"), lifetime: time.Second}}
+	for name, want := range map[string]*session{"full": full, "several": &several, "empty": {}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got, err := decodeSession(want.encode())

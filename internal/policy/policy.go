@@ -126,6 +126,8 @@ type Verdict struct {
 	Kind   Kind
 	Client int    // index in Table.Clients; NoClient for Bypass
 	Reason Reason // why Kind is Deny
+	// Indicator is that of the rule, for Resource.
+	Indicator string
 }
 
 // Rule is one protected resource of a client: Table.Clients[i].Resources[j].
@@ -337,7 +339,7 @@ func (t *Table) judgeResource(origin, path, method string) Verdict {
 				continue
 			}
 			if r.allows(method) {
-				return Verdict{Kind: Resource, Client: i}
+				return Verdict{Kind: Resource, Client: i, Indicator: r.Indicator}
 			}
 			if v.Kind == Bypass {
 				v = deny(i, MethodNotAllowed)
