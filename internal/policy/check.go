@@ -55,6 +55,9 @@ func (t *Table) Check() error {
 				return invalid("client "+c.Name, "a URL at the vault origin")
 			}
 		}
+		if c.SignIn.Authorization.Origin == t.AppOrigin {
+			return invalid("client "+c.Name, "an authorization endpoint at the app origin")
+		}
 	}
 	return t.checkRedirectOrigins()
 }
