@@ -74,6 +74,9 @@ func claims(c *Config) []claim {
 		add("revocation", client.Endpoints.Revocation, false)
 		add("userinfo", client.Endpoints.UserInfo, true)
 		add("endSession", client.Endpoints.EndSession, true)
+		add(authorizationName, client.Endpoints.Authorization, true)
+		add("jwks", client.Endpoints.Keys, false)
+		add("pushedAuthorization", client.Endpoints.Pushed, false)
 		for j, r := range client.Resources {
 			list = append(list, claim{
 				key: fmt.Sprintf("clients[%d].resources[%d].url", i, j), client: i, resource: true,
@@ -90,6 +93,9 @@ func checkClaims(c *Config, p *problems) {
 	for i, a := range list {
 		if a.origin == c.Vault.Origin {
 			p.add(a.key, "is at the vault's own origin", "use another origin: the vault serves nothing but itself")
+		}
+		if a.origin == c.App.Origin && a.endpoint == authorizationName {
+			p.add(a.key, "has the page where people sign in at the app's own origin", "use another origin: a script in the app could read that page")
 		}
 		for _, b := range list[:i] {
 			switch {
@@ -113,7 +119,7 @@ func checkRedirectOrigins(c *Config, p *problems) {
 	list := claims(c)
 	for i, origin := range c.RedirectOrigins {
 		key := fmt.Sprintf("redirectOrigins[%d]", i)
-		named := slices.IndexFunc(list, func(a claim) bool { return a.origin == origin })
+		named := slices.IndexFunc(list, func(a claim) bool { return a.origin == origin && a.endpoint != authorizationName })
 		switch {
 		case origin == c.Vault.Origin:
 			p.add(key, "is the vault's own origin", "remove it: the vault serves nothing but itself")

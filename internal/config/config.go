@@ -17,7 +17,8 @@
 //
 // Endpoints come from one of three: written out, the PingAM preset, or the
 // issuer's discovery document ([Discover]; OpenID Connect Discovery 1.0 §4, RFC
-// 8414 §3), fetched when the vault is built and never at run time.
+// 8414 §3), fetched when the vault is built and never at run time. A document is
+// believed about its issuer's own origin, and others that the configuration names.
 package config
 
 import (
@@ -60,6 +61,7 @@ type Config struct {
 	// RedirectOrigins are those that a redirect may lead to beside the origins of
 	// the clients. Nothing there gets a token.
 	RedirectOrigins []string
+	Pages           Pages
 }
 
 // App is the origin that is protected, and assumed hostile.
@@ -83,24 +85,53 @@ type Client struct {
 	Endpoints     Endpoints
 	Redact        []string
 	RefreshBefore time.Duration
+	DPoP          bool
+	SignIn        SignIn
 	Resources     []policy.Rule
+	// EndpointOrigins are those where discovery may find endpoints, beside the
+	// issuer's own.
+	EndpointOrigins []string
 
 	source source // where Endpoints comes from, for error messages
 }
 
 // Endpoints are the URLs of an authorization server. A zero endpoint is one that
-// the server does not have.
+// the server does not have, or the vault no use for.
 type Endpoints struct {
 	Token, Revocation, UserInfo, EndSession policy.Endpoint
+
+	Authorization, Keys, Pushed policy.Endpoint // of a sign-in by the vault
+}
+
+// SignIn says who signs a client in. All else in it is of a sign-in by the vault.
+type SignIn struct {
+	ByVault       bool // otherwise by the app
+	Pushed        bool
+	RequireIssuer bool
+	ReturnTo      []string
+	Claims        []string
+	Parameters    []string
+}
+
+// Pages say how the vault's own pages speak, beside the texts that are built in.
+type Pages struct {
+	Language string                       // "": that of the browser
+	Texts    map[string]map[string]string // by language and key
 }
 
 // NeedsDiscovery reports whether any client's endpoints are still to be found by
-// [Discover]. A table made before that is refused by policy.Decode.
+// [Discover]. A table made before that does not pass policy.Table.Check.
 func (c *Config) NeedsDiscovery() bool {
 	return slices.ContainsFunc(c.Clients, needsDiscovery)
 }
 
 func needsDiscovery(c Client) bool { return c.Endpoints.Token.IsZero() }
+
+// SignsIn reports whether the vault signs any client in. It has pages of its own
+// then.
+func (c *Config) SignsIn() bool {
+	return slices.ContainsFunc(c.Clients, func(client Client) bool { return client.SignIn.ByVault })
+}
 
 // Table compiles the policy table.
 func (c *Config) Table() *policy.Table {
@@ -123,6 +154,18 @@ func (c *Config) Table() *policy.Table {
 			EndSession:      client.Endpoints.EndSession,
 			Redact:          slices.Clone(client.Redact),
 			RefreshBeforeMS: client.RefreshBefore.Milliseconds(),
+			DPoP:            client.DPoP,
+		}
+		if s := client.SignIn; s.ByVault {
+			compiled.SignIn = policy.SignIn{
+				Authorization: client.Endpoints.Authorization,
+				Pushed:        client.Endpoints.Pushed,
+				Keys:          client.Endpoints.Keys,
+				RequireIssuer: s.RequireIssuer,
+				ReturnTo:      slices.Clone(s.ReturnTo),
+				Claims:        slices.Clone(s.Claims),
+				Parameters:    slices.Clone(s.Parameters),
+			}
 		}
 		for _, r := range client.Resources {
 			r.Methods = slices.Clone(r.Methods)

@@ -636,6 +636,7 @@ func TestLoad(t *testing.T) {
 // to be discovered.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(base))
+	f.Add([]byte(owned))
 	f.Add([]byte("{}"))
 	for _, pairs := range [][]string{
 		{`"https://app.example.com"`, `"http://app.example.localhost:8080"`},

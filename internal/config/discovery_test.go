@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenvault/internal/config"
+	"tokenvault/internal/policy"
 )
 
 const (
@@ -56,6 +57,7 @@ func (s *authServer) metadata(issuer string, pairs ...any) http.HandlerFunc {
 		"userinfo_endpoint":      s.URL + "/me",
 		"end_session_endpoint":   s.URL + "/logout",
 		"authorization_endpoint": s.URL + "/authorize",
+		"jwks_uri":               s.URL + "/jwks",
 		"scopes_supported":       []string{"openid"},
 	}
 	for i := 0; i < len(pairs); i += 2 {
@@ -237,6 +239,146 @@ func TestDiscoverRejectsARedirectOriginWithAnEndpoint(t *testing.T) {
 	require.ErrorIs(t, err, config.ErrDiscovery)
 	assert.Contains(t, err.Error(), "redirectOrigins[0]: is the origin of clients[0].issuer already")
 	assert.True(t, c.NeedsDiscovery(), "a failure changes nothing")
+}
+
+// byVault is a configuration whose client the vault signs in.
+func byVault(t testing.TB, issuer, keys string) *config.Config {
+	t.Helper()
+	return parse(t, `{
+		"app": { "origin": "https://app.example.com" },
+		"vault": { "origin": "https://vault.example.com" },
+		"clients": [{ "name": "main", "clientId": "spa", "issuer": "`+issuer+`", "signIn": "vault"`+keys+` }]
+	}`)
+}
+
+func TestDiscoverForASignInByTheVault(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name     string
+		keys     string
+		metadata []any
+		par, iss bool
+	}{
+		{"what every server has", "", nil, false, false},
+		{"pushed requests offered, not asked for", "", []any{"pushed_authorization_request_endpoint", "/par"}, false, false},
+		{"pushed requests by configuration", `, "par": true`, []any{"pushed_authorization_request_endpoint", "/par"}, true, false},
+		{"pushed requests that the server requires", "", []any{
+			"pushed_authorization_request_endpoint", "/par", "require_pushed_authorization_requests", true,
+		}, true, false},
+		{"pushed requests that the server requires and the configuration leaves out", `, "par": false`, []any{
+			"pushed_authorization_request_endpoint", "/par", "require_pushed_authorization_requests", true,
+		}, true, false},
+		{"iss by the server", "", []any{"authorization_response_iss_parameter_supported", true}, false, true},
+		{"iss by configuration", `, "requireIss": true`, nil, false, true},
+		{"S256 among others", "", []any{"code_challenge_methods_supported", []string{"plain", "S256"}}, false, false},
+		{"one signature that the vault checks", "", []any{"id_token_signing_alg_values_supported", []string{"HS256", "Ed25519"}}, false, false},
+		{"ES256 for DPoP", `, "dpop": true`, []any{"dpop_signing_alg_values_supported", []string{"RS256", "ES256"}}, false, false},
+		{"other proofs without DPoP", "", []any{"dpop_signing_alg_values_supported", []string{"RS256"}}, false, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newAuthServer(t)
+			for i, value := range tt.metadata {
+				if value == "/par" {
+					tt.metadata[i] = s.URL + "/par"
+				}
+			}
+			s.pages[openIDPath] = s.metadata(s.URL, tt.metadata...)
+			c := byVault(t, s.URL, tt.keys)
+			require.NoError(t, config.Discover(t.Context(), s.Client(), c))
+			table := c.Table()
+			require.NoError(t, table.Check())
+			signIn := table.Clients[0].SignIn
+			assert.Equal(t, s.URL+"/authorize", signIn.Authorization.URL())
+			assert.Equal(t, s.URL+"/jwks", signIn.Keys.URL())
+			assert.Equal(t, tt.iss, signIn.RequireIssuer)
+			assert.Equal(t, !tt.par, signIn.Pushed.IsZero())
+			if tt.par {
+				assert.Equal(t, s.URL+"/par", signIn.Pushed.URL())
+			}
+		})
+	}
+}
+
+func TestDiscoverRejectsForASignInByTheVault(t *testing.T) {
+	t.Parallel()
+	const issuer = "clients[0].issuer"
+	tests := []struct {
+		name     string
+		keys     string
+		metadata []any
+		key      string
+		want     string
+	}{
+		{"no authorization endpoint", "", []any{"authorization_endpoint", nil}, issuer, "authorization_endpoint of"},
+		{"an http authorization endpoint", "", []any{"authorization_endpoint", "http://auth.example.com/authorize"}, issuer, "is not https"},
+		{"an authorization endpoint at the app", "", []any{"authorization_endpoint", "https://app.example.com/authorize"}, issuer, "app's own origin"},
+		{"an authorization endpoint elsewhere", "", []any{"authorization_endpoint", "https://evil.example/authorize"}, issuer, "other origins than its own: https://evil.example"},
+		{"no key set", "", []any{"jwks_uri", nil}, issuer, "jwks_uri of"},
+		{"an http key set", "", []any{"jwks_uri", "http://auth.example.com/jwks"}, issuer, "is not https"},
+		{"a key set elsewhere", "", []any{"jwks_uri", "https://evil.example/jwks"}, issuer, "https://evil.example"},
+		{"a key set at the vault", "", []any{"jwks_uri", "https://vault.example.com/jwks"}, issuer, "vault's own origin"},
+		{"no pushed requests", `, "par": true`, nil, "clients[0].par", "pushed_authorization_request_endpoint"},
+		{"required pushed requests without an endpoint", "", []any{"require_pushed_authorization_requests", true}, issuer, "pushed_authorization_request_endpoint of"},
+		{"http pushed requests", `, "par": true`, []any{"pushed_authorization_request_endpoint", "http://auth.example.com/par"}, issuer, "is not https"},
+		{"pushed requests elsewhere", `, "par": true`, []any{"pushed_authorization_request_endpoint", "https://evil.example/par"}, issuer, "https://evil.example"},
+		{"no S256", "", []any{"code_challenge_methods_supported", []string{"plain"}}, issuer, "S256"},
+		{"no challenge at all", "", []any{"code_challenge_methods_supported", []string{}}, issuer, "S256"},
+		{"no ES256 for DPoP", `, "dpop": true`, []any{"dpop_signing_alg_values_supported", []string{"RS256"}}, "clients[0].dpop", "ES256"},
+		{"no signature that the vault checks", "", []any{"id_token_signing_alg_values_supported", []string{"none", "HS256"}}, issuer, "none that the vault checks"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newAuthServer(t)
+			s.pages[openIDPath] = s.metadata(s.URL, tt.metadata...)
+			c := byVault(t, s.URL, tt.keys)
+			err := config.Discover(t.Context(), s.Client(), c)
+			require.ErrorIs(t, err, config.ErrDiscovery)
+			found := faults(t, err)[tt.key]
+			require.NotEmpty(t, found, "no fault at %s in:\n%v", tt.key, err)
+			assert.Contains(t, found[0].Problem, tt.want)
+			assert.Equal(t, byVault(t, s.URL, tt.keys), c, "a failure changes nothing")
+		})
+	}
+}
+
+// A server that is spread over several hosts has its own named in the configuration.
+func TestDiscoverAtOtherOrigins(t *testing.T) {
+	t.Parallel()
+	s := newAuthServer(t)
+	s.pages[openIDPath] = s.metadata(s.URL,
+		"token_endpoint", "https://oauth2.example.com/token", "userinfo_endpoint", "https://me.example.com/v1", "revocation_endpoint", "https://oauth2.example.com/revoke")
+	with := func(origins string) *config.Config {
+		return parse(t, `{
+			"app": { "origin": "https://app.example.com" },
+			"vault": { "origin": "https://vault.example.com" },
+			"clients": [{ "name": "main", "clientId": "spa", "issuer": "`+s.URL+`"`+origins+` }]
+		}`)
+	}
+	err := config.Discover(t.Context(), s.Client(), with(""))
+	require.ErrorIs(t, err, config.ErrDiscovery)
+	assert.Contains(t, err.Error(), `clients[0].issuer: has endpoints at other origins than its own: https://oauth2.example.com, https://me.example.com; `+
+		`if they are the server's, add "endpointOrigins": ["https://oauth2.example.com", "https://me.example.com"]`)
+
+	err = config.Discover(t.Context(), s.Client(), with(`, "endpointOrigins": ["https://oauth2.example.com"]`))
+	require.ErrorContains(t, err, "other origins than its own: https://me.example.com;")
+
+	c := with(`, "endpointOrigins": ["https://oauth2.example.com", "https://me.example.com"]`)
+	require.NoError(t, config.Discover(t.Context(), s.Client(), c))
+	assert.Equal(t, "https://oauth2.example.com/token", c.Table().Clients[0].Token.URL())
+}
+
+// What the app does by itself is nothing to find out.
+func TestDiscoverForASignInByTheApp(t *testing.T) {
+	t.Parallel()
+	s := newAuthServer(t)
+	s.pages[openIDPath] = s.metadata(s.URL, "authorization_endpoint", "https://evil.example/authorize", "jwks_uri", nil,
+		"code_challenge_methods_supported", []string{"plain"}, "authorization_response_iss_parameter_supported", true)
+	c := withIssuer(t, s.URL)
+	require.NoError(t, config.Discover(t.Context(), s.Client(), c))
+	assert.Equal(t, policy.SignIn{}, c.Table().Clients[0].SignIn)
 }
 
 func TestDiscoverReportsEveryClient(t *testing.T) {

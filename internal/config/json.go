@@ -18,14 +18,15 @@ import (
 type kind uint8
 
 const (
-	kindOther kind = iota // null, a number, true, false
+	kindOther kind = iota // null, a number
+	kindFlag
 	kindString
 	kindArray
 	kindObject
 )
 
 func (k kind) String() string {
-	return [...]string{"another value", "a string", "an array", "an object"}[k]
+	return [...]string{"another value", "true or false", "a string", "an array", "an object"}[k]
 }
 
 // value is a JSON value and its key.
@@ -33,6 +34,7 @@ type value struct {
 	key     string // "clients[0].name"
 	kind    kind
 	text    string // of a string
+	flag    bool   // true, not false
 	items   []*value
 	members []member
 }
@@ -104,6 +106,8 @@ func readValue(decoder *json.Decoder, key string, p *problems) (*value, error) {
 	switch token := token.(type) {
 	case string:
 		v.kind, v.text = kindString, token
+	case bool:
+		v.kind, v.flag = kindFlag, token
 	case json.Delim:
 		if token == '[' {
 			v.kind = kindArray
@@ -181,6 +185,11 @@ func (o *object) take(name string) *value {
 	return nil
 }
 
+// has reports whether a member is there.
+func (o *object) has(name string) bool {
+	return slices.ContainsFunc(o.v.members, func(m member) bool { return m.name == name })
+}
+
 // key is the key of a member, whether it is there or not.
 func (o *object) key(name string) string { return joinKey(o.v.key, name) }
 
@@ -211,6 +220,18 @@ func (o *object) required(name, mend string) (text string, ok bool) {
 		return "", false
 	}
 	return text, ok
+}
+
+// flag takes a member that is true or false; false when there is none.
+func (o *object) flag(name string) bool {
+	v := o.take(name)
+	if v == nil {
+		return false
+	}
+	if v.kind != kindFlag {
+		o.p.add(v.key, "is "+v.kind.String()+", not true or false", "write true or false, without quotes")
+	}
+	return v.flag
 }
 
 // close reports every member that nobody took.

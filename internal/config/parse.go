@@ -61,7 +61,8 @@ func parseConfig(tree *value, p *problems) (config *Config, app, vault site) {
 	for _, v := range clients {
 		config.Clients = append(config.Clients, parseClient(asObject(v, p), p))
 	}
-	config.RedirectOrigins = parseRedirectOrigins(root, p)
+	config.RedirectOrigins = parseOrigins(root.take("redirectOrigins"), "https://storage.example.net", p)
+	parsePages(root, config, p)
 	root.close()
 	return config, app, vault
 }
@@ -163,10 +164,14 @@ func parseClient(o *object, p *problems) Client {
 			p.addFault(o.key("scope"), f)
 		}
 	}
-	parseServer(o, &c, p)
-	c.Redact = parseRedact(o, p)
+	mode := parseMode(o, p)
+	c.SignIn.ByVault = mode == modeVault
+	parseSignIn(o, &c, mode, p)
+	parseServer(o, &c, mode, p)
+	c.DPoP = o.flag("dpop")
+	c.Redact = parseRedact(o, mode, p)
 	c.RefreshBefore = parseDuration(o, "refreshBefore", defaultRefreshBefore, 0)
-	parseResources(o, &c, p)
+	parseResources(o, &c, mode, p)
 	o.close()
 	return c
 }
@@ -218,8 +223,8 @@ func (s source) key(client int, endpoint string) string {
 	}
 }
 
-// parseServer reads issuer, endpoints and pingam.
-func parseServer(o *object, c *Client, p *problems) {
+// parseServer reads issuer, endpoints, pingam and endpointOrigins.
+func parseServer(o *object, c *Client, mode mode, p *problems) {
 	issuer := o.take("issuer")
 	if text, ok := asString(issuer, p); ok {
 		c.Issuer = text
@@ -233,7 +238,10 @@ func parseServer(o *object, c *Client, p *problems) {
 		p.add(o.key("pingam"), "stands beside endpoints", "keep one of the two")
 	case endpoints != nil:
 		c.source = fromEndpoints
-		c.Endpoints = parseEndpoints(asObject(endpoints, p), p)
+		c.Endpoints = parseEndpoints(asObject(endpoints, p), c, mode, p)
+		if mode == modeVault && issuer == nil {
+			p.add(o.key("issuer"), "is missing", "write the issuer exactly as the server names itself: the vault compares it with the answers")
+		}
 	case preset != nil:
 		c.source = fromPingAM
 		parsePingAM(asObject(preset, p), c, p)
@@ -242,9 +250,14 @@ func parseServer(o *object, c *Client, p *problems) {
 	default:
 		c.source = fromDiscovery
 	}
+	origins := o.take("endpointOrigins")
+	c.EndpointOrigins = parseOrigins(origins, "https://token.example.com", p)
+	if origins != nil && (endpoints != nil || preset != nil) {
+		p.add(origins.key, "stands beside endpoints that are not found by discovery", "remove it")
+	}
 }
 
-func parseEndpoints(o *object, p *problems) Endpoints {
+func parseEndpoints(o *object, c *Client, mode mode, p *problems) Endpoints {
 	var e Endpoints
 	const mend = "write the URL of the token endpoint, such as https://auth.example.com/token"
 	if text, ok := o.required("token", mend); ok {
@@ -255,6 +268,7 @@ func parseEndpoints(o *object, p *problems) Endpoints {
 			*endpoint = endpointKey(o.key(name), text, p)
 		}
 	}
+	parseSignInEndpoints(o, &e, c, mode, p)
 	o.close()
 	return e
 }
@@ -276,10 +290,14 @@ func (e *Endpoints) others() func(yield func(string, *policy.Endpoint) bool) {
 	}
 }
 
-func parseRedact(o *object, p *problems) []string {
+func parseRedact(o *object, mode mode, p *problems) []string {
+	required := requiredRedact()
+	if mode == modeVault {
+		required = append(required, "id_token")
+	}
 	items, ok := asArray(o.take("redact"), p)
 	if !ok {
-		return requiredRedact()
+		return required
 	}
 	var redact []string
 	for _, item := range items {
@@ -293,15 +311,19 @@ func parseRedact(o *object, p *problems) []string {
 		}
 		redact = append(redact, name)
 	}
-	for _, name := range requiredRedact() {
-		if !slices.Contains(redact, name) {
+	for _, name := range required {
+		switch {
+		case slices.Contains(redact, name):
+		case name == "id_token":
+			p.add(o.key("redact"), "does not name id_token", `add it: with "signIn": "vault" the app reads the claims that "claims" names`)
+		default:
 			p.add(o.key("redact"), "does not name "+name, "add it: a vault that hands a token to the page is none")
 		}
 	}
 	return redact
 }
 
-func parseResources(o *object, c *Client, p *problems) {
+func parseResources(o *object, c *Client, mode mode, p *problems) {
 	items, _ := asArray(o.take("resources"), p)
 	for _, item := range items {
 		r := asObject(item, p)
@@ -314,20 +336,23 @@ func parseResources(o *object, c *Client, p *problems) {
 			}
 		}
 		rule.Methods = parseMethods(r, p)
+		rule.Indicator = parseIndicator(r.take("resource"), mode, p)
 		r.close()
 		c.Resources = append(c.Resources, rule)
 	}
 }
 
-func parseRedirectOrigins(root *object, p *problems) []string {
-	items, _ := asArray(root.take("redirectOrigins"), p)
+// parseOrigins reads a list of distinct origins. example is shown to who has left
+// out the scheme.
+func parseOrigins(v *value, example string, p *problems) []string {
+	items, _ := asArray(v, p)
 	var origins []string
 	for _, item := range items {
 		origin, ok := asString(item, p)
 		if !ok {
 			continue
 		}
-		if _, f := parseOrigin(origin, "https://storage.example.net"); f != nil {
+		if _, f := parseOrigin(origin, example); f != nil {
 			p.addFault(item.key, f)
 		} else if slices.Contains(origins, origin) {
 			p.add(item.key, fmt.Sprintf("names %s twice", origin), "keep one")

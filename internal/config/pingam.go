@@ -52,6 +52,13 @@ func parsePingAM(o *object, c *Client, p *problems) {
 		UserInfo:   endpoint("userinfo"),
 		EndSession: endpoint("connect/endSession"),
 	}
+	if c.SignIn.ByVault {
+		c.Endpoints.Authorization = endpoint("authorize")
+		c.Endpoints.Keys = endpoint("connect/jwk_uri")
+	}
+	if c.SignIn.Pushed {
+		c.Endpoints.Pushed = endpoint("par")
+	}
 	if c.Issuer == "" {
 		c.Issuer = u.origin() + folder + "/oauth2/" + realms
 	}

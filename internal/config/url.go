@@ -217,16 +217,20 @@ func parsePattern(s string) (origin, path string, f *fault) {
 	if f != nil {
 		return "", "", f
 	}
-	folder, wild := strings.CutSuffix(u.path, "*")
+	return u.origin(), u.path, checkPattern(u.path)
+}
+
+// checkPattern checks a path that may end in "/*".
+func checkPattern(path string) *fault {
+	folder, wild := strings.CutSuffix(path, "*")
 	switch {
 	case strings.Contains(folder, "*"):
-		f = &fault{"has a star before its end", "end the path in /*, once; list the others one by one"}
+		return &fault{"has a star before its end", "end the path in /*, once; list the others one by one"}
 	case wild && !strings.HasSuffix(folder, "/"):
-		f = &fault{"has a star after part of a segment", "write /* after a whole segment"}
+		return &fault{"has a star after part of a segment", "write /* after a whole segment"}
 	default:
-		f = checkPath(folder)
+		return checkPath(folder)
 	}
-	return u.origin(), u.path, f
 }
 
 func checkPath(path string) *fault {
@@ -247,6 +251,18 @@ func parseIssuer(s string) *fault {
 		f = checkPath(u.path)
 	}
 	return f
+}
+
+// issuerOrigin returns the origin of an issuer that parseIssuer accepts.
+func issuerOrigin(issuer string) string {
+	u, f := splitURL(issuer, "")
+	if f != nil {
+		return ""
+	}
+	if u.plainPort() != nil {
+		u.port = ""
+	}
+	return u.origin()
 }
 
 // site is an origin and its registrable domain: what the owner of the host has

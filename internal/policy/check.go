@@ -19,10 +19,9 @@ func (e *invalidError) Unwrap() error { return ErrInvalid }
 
 func invalid(where, what string) error { return &invalidError{where, what} }
 
-// Check reports the first fault that would make a table answer wrongly or never:
-// the proxy refuses to start with such a table. The friendly errors for people
-// are package config's; this is the last line, for a table that came another
-// way.
+// Check reports the first fault that would make a table answer wrongly or never: no
+// such table is built. The friendly errors for people are package config's; this is
+// the last line, for a table that came another way.
 func (t *Table) Check() error {
 	if !validOrigin(t.AppOrigin) {
 		return invalid("app origin", "not an origin")
@@ -49,8 +48,11 @@ func (t *Table) Check() error {
 				return invalid("client "+c.Name, "name used twice")
 			}
 		}
-		if c.names(t.VaultOrigin) {
+		if c.names(t.VaultOrigin) || c.SignIn.Authorization.Origin == t.VaultOrigin {
 			return invalid("client "+c.Name, "a URL at the vault origin")
+		}
+		if c.SignIn.Authorization.Origin == t.AppOrigin {
+			return invalid("client "+c.Name, "an authorization endpoint at the app origin")
 		}
 	}
 	return t.checkRedirectOrigins()
@@ -73,7 +75,7 @@ func (t *Table) checkRedirectOrigins() error {
 	return nil
 }
 
-// names reports whether a URL of the client has this origin.
+// names reports whether the vault makes requests of the client to this origin.
 func (c *Client) names(origin string) bool {
 	for _, e := range c.endpoints() {
 		if e.Origin == origin {
@@ -85,7 +87,7 @@ func (c *Client) names(origin string) bool {
 			return true
 		}
 	}
-	return c.SignIn.Authorization.Origin == origin
+	return false
 }
 
 func (c *Client) check() error {

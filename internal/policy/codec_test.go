@@ -16,6 +16,10 @@ func TestCodecIsLossless(t *testing.T) {
 	odd.Clients[0].Name = "a:b,5:c,\n\x00é"
 	odd.Clients[0].Scope = strings.Repeat("x", 70_000)
 	odd.Clients[1].Resources = nil
+	odd.Clients[2].SignIn.Claims, odd.Clients[2].SignIn.Parameters = nil, []string{"a:b,5:c,", "é"}
+	odd.Clients[2].SignIn.RequireIssuer, odd.Clients[2].SignIn.Pushed = false, policy.Endpoint{}
+	odd.Clients[2].DPoP, odd.Clients[0].DPoP = false, true
+	odd.Clients[0].Resources[0].Indicator = "urn:a:b,5:c"
 	odd.RedirectOrigins = nil
 	odd.TimeoutMS = 1<<63 - 1
 	for name, table := range map[string]*policy.Table{"plain": hostileTable(), "odd": odd} {
@@ -52,12 +56,13 @@ func TestDecodeRejects(t *testing.T) {
 		{"a length past the end", replace("23:https://app.example.com,", "99999999:https://app.example.com,"), "wrong length"},
 		{"a length past int64", replace("23:https://app.example.com,", "99999999999999999999:https://app.example.com,"), "wrong length"},
 		{"another separator", replace("example.com,25:", "example.com;25:"), "wrong length"},
-		{"a list longer than the text", replace(",1:2,4:main,", ",9:999999999,4:main,"), "list"},
-		{"a list of negative length", replace(",1:2,4:main,", ",2:-2,4:main,"), "list"},
-		{"a list that ends early", replace(",1:2,4:main,", ",1:3,4:main,"), "without a length"},
+		{"a list longer than the text", replace(",1:3,4:main,", ",9:999999999,4:main,"), "list"},
+		{"a list of negative length", replace(",1:3,4:main,", ",2:-2,4:main,"), "list"},
+		{"a list that ends early", replace(",1:3,4:main,", ",1:4,4:main,"), "without a length"},
 		{"a number that is none", replace("5:30000,", "5:30x00,"), "number"},
 		{"a number with a leading zero", replace("5:30000,", "6:030000,"), "number"},
-		{"a table that does not pass Check", replace("5:30000,", "1:0,"), "timeout"},
+		{"a flag that is no number", replace("1:1,1:2,6:/spa/*,", "1:x,1:2,6:/spa/*,"), "number"},
+		{"a flag that is neither 0 nor 1", replace("1:1,1:2,6:/spa/*,", "1:2,1:2,6:/spa/*,"), "0 or 1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -87,6 +92,12 @@ func TestCheck(t *testing.T) {
 	}
 	token := func(e policy.Endpoint) func(*policy.Table) {
 		return main(func(c *policy.Client) { c.Token = e })
+	}
+	own := func(edit func(*policy.Client)) func(*policy.Table) {
+		return func(t *policy.Table) { edit(&t.Clients[2]) }
+	}
+	signIn := func(edit func(*policy.SignIn)) func(*policy.Table) {
+		return own(func(c *policy.Client) { edit(&c.SignIn) })
 	}
 	tests := []struct {
 		name string
@@ -143,6 +154,34 @@ func TestCheck(t *testing.T) {
 		{"an endpoint with a space in its query", token(policy.Endpoint{Origin: "https://a.example", Path: "/token", Query: "a b"}), "query"},
 		{"an endpoint with a fragment in its query", token(policy.Endpoint{Origin: "https://a.example", Path: "/token", Query: "a#b"}), "query"},
 
+		{"no pushed authorization requests", signIn(func(s *policy.SignIn) { s.Pushed = policy.Endpoint{} }), ""},
+		{"no claims and no parameters", signIn(func(s *policy.SignIn) { s.Claims, s.Parameters = nil, nil }), ""},
+		{"a sign-in of the app", own(func(c *policy.Client) { c.SignIn = policy.SignIn{} }), ""},
+		{"a sign-in without authorization endpoint", signIn(func(s *policy.SignIn) { s.Authorization = policy.Endpoint{} }), "no authorization endpoint"},
+		{"a key set of a sign-in of the app", main(func(c *policy.Client) { c.SignIn.Keys = c.Token }), "no authorization endpoint"},
+		{"a pushed authorization endpoint of a sign-in of the app", main(func(c *policy.Client) { c.SignIn.Pushed = c.Token }), "no authorization endpoint"},
+		{"a required issuer of a sign-in of the app", main(func(c *policy.Client) { c.SignIn.RequireIssuer = true }), "no authorization endpoint"},
+		{"claims of a sign-in of the app", main(func(c *policy.Client) { c.SignIn.Claims = []string{"sub"} }), "no authorization endpoint"},
+		{"an authorization endpoint without origin", signIn(func(s *policy.SignIn) { s.Authorization.Origin = "" }), "origin"},
+		{"an authorization endpoint with a star", signIn(func(s *policy.SignIn) { s.Authorization.Path = "/*" }), "exact"},
+		{"an authorization endpoint at the vault", signIn(func(s *policy.SignIn) { s.Authorization.Origin = "https://vault.example.com" }), "vault origin"},
+		{"an authorization endpoint at the app", signIn(func(s *policy.SignIn) { s.Authorization.Origin = "https://app.example.com" }), "app origin"},
+		{"a pushed authorization endpoint without path", signIn(func(s *policy.SignIn) { s.Pushed.Path = "" }), "path"},
+		{"a key set with a fragment", signIn(func(s *policy.SignIn) { s.Keys.Query = "#" }), "query"},
+		{"a key set at the vault", signIn(func(s *policy.SignIn) { s.Keys.Origin = "https://vault.example.com" }), "vault origin"},
+		{"no key set", signIn(func(s *policy.SignIn) { s.Keys = policy.Endpoint{} }), "no key set"},
+		{"a sign-in without issuer", own(func(c *policy.Client) { c.Issuer = "" }), "no issuer"},
+		{"nowhere to return to", signIn(func(s *policy.SignIn) { s.ReturnTo = nil }), "nowhere"},
+		{"a return to another origin", signIn(func(s *policy.SignIn) { s.ReturnTo[0] = "//evil.example/*" }), "empty or dot segment"},
+		{"a return with a star inside", signIn(func(s *policy.SignIn) { s.ReturnTo[0] = "/*/x" }), "stands elsewhere"},
+		{"a return to no path", signIn(func(s *policy.SignIn) { s.ReturnTo[0] = "" }), `begin with "/"`},
+		{"a claim without a name", signIn(func(s *policy.SignIn) { s.Claims[0] = "" }), "without a name"},
+		{"a parameter that is not UTF-8", signIn(func(s *policy.SignIn) { s.Parameters[0] = "\xff" }), "without a name"},
+		{"a redirect origin with a key set", func(t *policy.Table) { t.RedirectOrigins[0] = "https://keys.own.example" }, "named before"},
+		{"a resource indicator that is a name", own(func(c *policy.Client) { c.Resources[1].Indicator = "urn:example:api" }), ""},
+		{"a resource indicator with a fragment", own(func(c *policy.Client) { c.Resources[1].Indicator += "#x" }), "not a URI"},
+		{"a resource indicator with a space", own(func(c *policy.Client) { c.Resources[1].Indicator += " x" }), "not a URI"},
+
 		{"a path without slash", path("v1/*"), `begin with "/"`},
 		{"no path", path(""), `begin with "/"`},
 		{"a star alone", path("*"), "stands elsewhere"},
@@ -167,15 +206,12 @@ func TestCheck(t *testing.T) {
 			table := hostileTable()
 			tt.edit(table)
 			err := table.Check()
-			_, decodeErr := policy.Decode(policy.Encode(table))
 			if tt.want == "" {
 				require.NoError(t, err)
-				require.NoError(t, decodeErr)
 				return
 			}
 			require.ErrorIs(t, err, policy.ErrInvalid)
 			assert.Contains(t, err.Error(), tt.want)
-			require.ErrorIs(t, decodeErr, policy.ErrInvalid)
 		})
 	}
 }

@@ -86,6 +86,29 @@ func hostileTable() *policy.Table {
 				{Origin: "https://login.partner.example", Path: "/oauth/*", Methods: allMethods()},
 				{Origin: "https://api.partner.example", Path: "/data/*", Methods: []string{"GET", "DELETE"}},
 			},
+		}, {
+			Name:            "own",
+			ID:              "spa-by-vault",
+			Scope:           "openid",
+			Issuer:          "https://login.own.example",
+			Token:           policy.Endpoint{Origin: "https://login.own.example", Path: "/oauth/token"},
+			Revocation:      policy.Endpoint{Origin: "https://login.own.example", Path: "/oauth/revoke"},
+			Redact:          []string{"access_token", "refresh_token", "id_token"},
+			RefreshBeforeMS: 30_000,
+			DPoP:            true,
+			Resources: []policy.Rule{
+				{Origin: "https://login.own.example", Path: "/oauth/*", Methods: []string{"GET", "POST"}},
+				{Origin: "https://api.own.example", Path: "/*", Methods: allMethods(), Indicator: "https://api.own.example/"},
+			},
+			SignIn: policy.SignIn{
+				Authorization: policy.Endpoint{Origin: "https://login.own.example", Path: "/oauth/authorize"},
+				Pushed:        policy.Endpoint{Origin: "https://login.own.example", Path: "/oauth/par"},
+				Keys:          policy.Endpoint{Origin: "https://keys.own.example", Path: "/jwks"},
+				RequireIssuer: true,
+				ReturnTo:      []string{"/spa/*", "/welcome"},
+				Claims:        []string{"sub", "name"},
+				Parameters:    []string{"ui_locales"},
+			},
 		}},
 	}
 }

@@ -122,6 +122,46 @@ func couldMean(pattern, path, lenient string) bool {
 	return strings.TrimSuffix(lenient, "/") == strings.TrimSuffix(pattern, "/")
 }
 
+// nearEndpoint reports whether some server could take a plain path for that of an
+// endpoint that gives tokens, or takes requests for some. Sent as a resource it
+// would answer the app with tokens that the vault does not know and cannot scrub.
+func (t *Table) nearEndpoint(origin, path string) bool {
+	if strings.IndexByte(path, '%') >= 0 {
+		path = lenientPath(path)
+	}
+	path = strings.TrimSuffix(path, "/")
+	for i := range t.Clients {
+		c := &t.Clients[i]
+		for _, e := range [...]*Endpoint{&c.Token, &c.Revocation, &c.SignIn.Pushed} {
+			if e.Origin == origin && sameFolded(strings.TrimSuffix(e.Path, "/"), path) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sameFolded compares as servers do that take ASCII letters of both cases for the
+// same.
+func sameFolded(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 0; i < len(a); i++ {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
 // lenientPath reads a path as the most lenient server would: escapes decoded to
 // the end, backslashes as slashes, control characters and path parameters
 // (";…") dropped, empty segments merged, dot segments resolved.

@@ -29,7 +29,9 @@
 // an overlong UTF-8 sequence, a malformed escape, a ";", an empty segment, a dot
 // segment, a raw backslash or non-ASCII byte. A suspicious path never gets a
 // token: it is denied where it could mean a URL of ours, and otherwise left
-// alone. Endpoints are compared exactly, never by substring, and beat resources.
+// alone. Endpoints are compared exactly, never by substring, and beat resources. A
+// resource that has the path of an endpoint that gives tokens but for the case of
+// letters, escaped letters or a last slash is denied: some servers see no difference.
 //
 // Everything the table does not name is [Bypass]: the browser sends it itself,
 // without a token. The zero [Verdict] is a denial.
@@ -225,7 +227,11 @@ func (t *Table) Judge(origin, path, query, method string) Verdict {
 	if v, ok := t.judgeEndpoint(origin, path, query, method); ok {
 		return v
 	}
-	return t.judgeResource(origin, path, method)
+	v := t.judgeResource(origin, path, method)
+	if v.Kind == Resource && t.nearEndpoint(origin, path) {
+		return deny(v.Client, SuspiciousPath)
+	}
+	return v
 }
 
 var bypass = Verdict{Kind: Bypass, Client: NoClient}
@@ -279,8 +285,9 @@ func (t *Table) judgeEndpoint(origin, path, query, method string) (v Verdict, ok
 // such a URL answers are tokens that the vault does not know yet and could not
 // scrub. A server that ignores additional parameters takes it for the endpoint
 // itself, so it is denied where every configured parameter is there; otherwise
-// (a server that routes by query) it is some other page, and left alone. So is the
-// token endpoint of a client that the vault signs in.
+// (a server that routes by query) it is some other page, and left alone. So are the
+// token endpoint of a client that the vault signs in, and where the vault pushes
+// authorization requests to.
 func (t *Table) judgeOtherQuery(origin, path, query string) (v Verdict, ok bool) {
 	for i := range t.Clients {
 		c := &t.Clients[i]
@@ -291,6 +298,9 @@ func (t *Table) judgeOtherQuery(origin, path, query string) (v Verdict, ok bool)
 			if hasParameters(query, e.Query) && !(e == &c.Token && c.OwnsSignIn()) {
 				return deny(i, QueryNotAllowed), true
 			}
+			v, ok = bypass, true
+		}
+		if c.SignIn.Pushed.at(origin, path) {
 			v, ok = bypass, true
 		}
 	}
@@ -466,10 +476,13 @@ func (t *Table) ClientIndex(name string) (int, bool) {
 	return byID, true
 }
 
-// MayReturnTo reports whether a sign-in may end at this path of the app origin. With
-// a pattern of its own a part of the app is meant, and a path that servers read
-// differently is none of it.
+// MayReturnTo reports whether a sign-in may end at this path of the app origin. What
+// a browser could take for another host is no path. With a pattern of its own a part
+// of the app is meant, and a path that servers read differently is none of it.
 func (s *SignIn) MayReturnTo(path string) bool {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.IndexByte(path, '\\') >= 0 {
+		return false
+	}
 	for _, pattern := range s.ReturnTo {
 		if pattern == "/*" || under(pattern, path) && !suspicious(path) {
 			return true

@@ -36,7 +36,7 @@ func TestHostileURLs(t *testing.T) {
 			if row.Want == "bypass" {
 				assert.Equal(t, policy.NoClient, v.Client)
 			} else {
-				assert.Contains(t, []int{0, 1}, v.Client)
+				assert.Contains(t, []int{0, 1, 2}, v.Client)
 			}
 		})
 	}
@@ -91,6 +91,13 @@ func TestJudge(t *testing.T) {
 		Token:      policy.Endpoint{Origin: api, Path: "/index", Query: "do=token"},
 		Revocation: policy.Endpoint{Origin: api, Path: "/index", Query: "do=revoke"},
 	}}}
+	own := policy.Client{
+		Token:     policy.Endpoint{Origin: api, Path: "/v1/token"},
+		Resources: []policy.Rule{{Origin: api, Path: "/*", Methods: []string{"GET", "POST"}}},
+		SignIn:    policy.SignIn{Authorization: policy.Endpoint{Origin: api, Path: "/v1/authorize"}},
+	}
+	owned := &policy.Table{Clients: []policy.Client{own}}
+	shared := &policy.Table{Clients: []policy.Client{own, {Token: own.Token}}}
 	is := func(kind policy.Kind, client int) policy.Verdict {
 		return policy.Verdict{Kind: kind, Client: client}
 	}
@@ -149,6 +156,22 @@ func TestJudge(t *testing.T) {
 		{"beside the endpoints", inside, api, "/v1/tokens", "", "PUT", is(policy.Resource, 0)},
 		{"token endpoint with a query is no resource", inside, api, "/v1/token", "x=1", "POST", no(0, policy.QueryNotAllowed)},
 		{"revocation endpoint with a query is no resource", inside, api, "/v1/revoke", "x=1", "GET", no(0, policy.QueryNotAllowed)},
+
+		{"token endpoint of a sign-in of the vault", owned, api, "/v1/token", "", "POST", leave},
+		{"the same with a query", owned, api, "/v1/token", "x=1", "POST", leave},
+		{"the same with a resource's method", owned, api, "/v1/token", "", "GET", leave},
+		{"the same with a method that is nobody's", owned, api, "/v1/token", "", "PUT", leave},
+		{"the same, suspicious", owned, api, "/v1/x%2f..%2ftoken", "", "POST", no(0, policy.SuspiciousPath)},
+		{"the same with an escaped letter", owned, api, "/v1/%74oken", "", "POST", no(0, policy.SuspiciousPath)},
+		{"the same in upper case", owned, api, "/V1/TOKEN", "", "POST", no(0, policy.SuspiciousPath)},
+		{"the same with a slash more", owned, api, "/v1/token/", "", "POST", no(0, policy.SuspiciousPath)},
+		{"beside it", owned, api, "/v1/tokens", "", "POST", is(policy.Resource, 0)},
+		{"another client's token endpoint is where that of the vault is", shared, api, "/v1/token", "", "POST", is(policy.Token, 1)},
+		{"the same with a query more", shared, api, "/v1/token", "x=1", "POST", no(1, policy.QueryNotAllowed)},
+		{"the same with GET", shared, api, "/v1/token", "", "GET", no(1, policy.MethodNotAllowed)},
+		{"a resource that a careless server takes for the token endpoint", inside, api, "/v1/Token", "", "POST", no(0, policy.SuspiciousPath)},
+		{"a resource that a careless server takes for the revocation endpoint", inside, api, "/v1/revoke/", "", "POST", no(0, policy.SuspiciousPath)},
+		{"the same with a method that is nobody's", inside, api, "/v1/Token", "", "PATCH", no(0, policy.MethodNotAllowed)},
 
 		{"two endpoints told apart by query: token", byQuery, api, "/index", "do=token", "POST", is(policy.Token, 0)},
 		{"two endpoints told apart by query: revocation", byQuery, api, "/index", "do=revoke", "POST", is(policy.Revocation, 0)},
@@ -216,12 +239,85 @@ func isPlace(table *policy.Table, origin, path string) bool {
 	return false
 }
 
+// What the app has no route to is no place of the worker's either.
+func TestOwnedTokenEndpointIsNoPlace(t *testing.T) {
+	t.Parallel()
+	table := hostileTable()
+	table.Clients = table.Clients[2:]
+	place := policy.Place{Origin: "https://login.own.example", Path: "/oauth/token"}
+	assert.NotContains(t, table.Places(), place)
+	assert.Contains(t, table.Places(), policy.Place{Origin: "https://login.own.example", Path: "/oauth/revoke"})
+	table.Clients[0].SignIn = policy.SignIn{}
+	assert.Contains(t, table.Places(), place, "positive control: it is one where the app signs in")
+}
+
+func TestConnectOrigins(t *testing.T) {
+	t.Parallel()
+	table := hostileTable()
+	table.Clients = table.Clients[2:]
+	table.Clients[0].SignIn.Pushed.Origin = "https://par.own.example"
+	table.Clients[0].SignIn.Authorization.Origin = "https://pages.own.example"
+	assert.Equal(t, []string{
+		"https://login.own.example", "https://api.own.example",
+		"https://par.own.example", "https://keys.own.example", "https://storage.example.net",
+	}, table.ConnectOrigins(), "but not where only the browser itself goes")
+
+	table.Clients[0].Resources, table.Clients[0].Revocation = nil, policy.Endpoint{}
+	assert.Empty(t, table.Origins(), "no request of the app leads to the vault")
+	assert.Contains(t, table.ConnectOrigins(), "https://login.own.example", "which still calls the token endpoint")
+	assert.Empty(t, (&policy.Table{}).ConnectOrigins())
+}
+
+func TestMayReturnTo(t *testing.T) {
+	t.Parallel()
+	part := &policy.SignIn{ReturnTo: []string{"/app/*", "/welcome"}}
+	whole := &policy.SignIn{ReturnTo: []string{"/*"}}
+	tests := []struct {
+		path        string
+		part, whole bool
+	}{
+		{"/app/", true, true},
+		{"/app/orders/1", true, true},
+		{"/app/caf%C3%A9", true, true},
+		{"/welcome", true, true},
+		{"/", false, true},
+		{"/app", false, true},
+		{"/apple", false, true},
+		{"/welcome/", false, true},
+		{"/Welcome", false, true},
+		{"/app/..%2fadmin", false, true},
+		{"/app/%2e%2e/admin", false, true},
+		{"/app/../admin", false, true},
+		{"/app//evil.example", false, true},
+		{"/app/x;y", false, true},
+		{"", false, false},
+		{"app/", false, false},
+		{"//evil.example/app/", false, false},
+		{"//evil", false, false},
+		{`/\evil.example`, false, false},
+		{`\\evil.example`, false, false},
+		{`\`, false, false},
+		{`/app/\evil`, false, false},
+		{"https://evil.example/app/", false, false},
+		{"javascript:alert(1)", false, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.path, func(t *testing.T) {
+			t.Parallel()
+			assert.Equal(t, tt.part, part.MayReturnTo(tt.path))
+			assert.Equal(t, tt.whole, whole.MayReturnTo(tt.path))
+			assert.False(t, (&policy.SignIn{}).MayReturnTo(tt.path))
+		})
+	}
+}
+
 func TestOrigins(t *testing.T) {
 	t.Parallel()
 	table := hostileTable()
 	assert.Equal(t, []string{
 		"https://auth.example.com", "https://api.example.com", "https://files.example.com:8443",
 		"https://login.partner.example", "https://api.partner.example",
+		"https://login.own.example", "https://api.own.example",
 	}, table.Origins())
 	assert.Empty(t, (&policy.Table{}).Origins())
 

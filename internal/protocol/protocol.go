@@ -105,6 +105,10 @@ const (
 	CodeVaultTimeout Code = "vault_timeout"
 	// CodeWorkerUnavailable: the browser gives this page no service worker.
 	CodeWorkerUnavailable Code = "worker_unavailable"
+	// CodePopupBlocked: the browser opened no window for a sign-in.
+	CodePopupBlocked Code = "popup_blocked"
+	// CodeSignInFailed: a sign-in in a popup did not succeed.
+	CodeSignInFailed Code = "sign_in_failed"
 	// CodeInvalidArgument: a method of the client was called wrongly.
 	CodeInvalidArgument Code = "invalid_argument"
 )

@@ -34,8 +34,6 @@ export type TokenVaultErrorCode =
   | 'popup_blocked'
   /** The sign-in in a popup did not succeed. */
   | 'sign_in_failed'
-  /** A redirect was refused for a request whose token is bound to the vault's key. */
-  | 'redirect_refused'
   /** A method was called wrongly. */
   | 'invalid_argument';
 
