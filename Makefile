@@ -70,6 +70,7 @@ check: lint ## all that is not a test: formatting, vet, types, lint, lock file
 	$(GO) vet ./...
 	$(WASM_ENV) $(GO) vet $(BROWSER)
 	$(NODE_BIN)/tsc -p tsconfig.json
+	$(NODE_BIN)/tsc -p tsconfig.page.json
 	$(NODE_BIN)/tsc -p tsconfig.worker.json
 	@if grep -n '"resolved"' package-lock.json; then \
 	  echo "package-lock.json names a registry; npm install with the .npmrc here leaves it out"; exit 1; fi

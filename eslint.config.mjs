@@ -36,7 +36,7 @@ export default [
   },
   {
     // Classic scripts: they share the global scope of their page or worker.
-    files: ['static/gowasm.js', 'static/interceptor.js', 'static/proxy.js'],
+    files: ['static/gowasm.js', 'static/interceptor.js', 'static/page.js', 'static/proxy.js', 'static/vaultwasm.js'],
     languageOptions: { sourceType: 'script' },
     rules: { 'no-unused-vars': ['error', { vars: 'local' }], strict: ['error', 'global'] },
   },

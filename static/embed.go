@@ -14,7 +14,9 @@ package static
 
 import "embed"
 
-// Files are the templates of the scripts, the vault's page and the types.
+// Files are the templates of the scripts, the vault's frame and pages, and the types.
 //
-//go:embed client.js gowasm.js interceptor.js proxy.html proxy.js types/*.d.ts
+//go:embed client.js gowasm.js interceptor.js page.css page.js proxy.js vaultwasm.js
+//go:embed callback.html frontchannel-logout.html login.html logout.html proxy.html signed-out.html
+//go:embed types/*.d.ts
 var Files embed.FS

@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash"
 	"io/fs"
 	"regexp"
 	"strings"
 
+	"tokenvault/internal/config"
 	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
 	"tokenvault/internal/wasmbuild"
@@ -35,16 +37,21 @@ const (
 type inputs struct {
 	table         *policy.Table
 	worker, scope string
+	pages         config.Pages
 	scripts       fs.FS // the files of package static
 	wasm          *wasmbuild.Output
 }
 
 // sources are the files of package static that a build uses.
 type sources struct {
-	client, clientTypes, interceptor, gowasm, proxy, page string
+	client, clientTypes, interceptor, gowasm, proxy, frame string
+
+	vaultwasm, page, style string
+	pages                  map[string]string // the vault's own pages, by name
 }
 
-func readSources(scripts fs.FS) (s sources, err error) {
+// readSources reads them, and the vault's own pages that a build has.
+func readSources(scripts fs.FS, pages []string) (s sources, err error) {
 	for _, source := range []struct {
 		name string
 		to   *string
@@ -54,15 +61,30 @@ func readSources(scripts fs.FS) (s sources, err error) {
 		{"interceptor.js", &s.interceptor},
 		{"gowasm.js", &s.gowasm},
 		{"proxy.js", &s.proxy},
-		{static.FrameName, &s.page},
+		{static.FrameName, &s.frame},
+		{"vaultwasm.js", &s.vaultwasm},
+		{"page.js", &s.page},
+		{"page.css", &s.style},
 	} {
-		content, err := fs.ReadFile(scripts, source.name)
-		if err != nil {
-			return sources{}, fmt.Errorf("%w: %w", ErrTemplate, err)
+		if *source.to, err = readSource(scripts, source.name); err != nil {
+			return sources{}, err
 		}
-		*source.to = string(content)
+	}
+	s.pages = map[string]string{}
+	for _, name := range pages {
+		if s.pages[name], err = readSource(scripts, name); err != nil {
+			return sources{}, err
+		}
 	}
 	return s, nil
+}
+
+func readSource(scripts fs.FS, name string) (string, error) {
+	content, err := fs.ReadFile(scripts, name)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrTemplate, err)
+	}
+	return string(content), nil
 }
 
 // What the scripts are told, as JSON in place of configMark.
@@ -81,6 +103,7 @@ type (
 	clientName struct {
 		Name     string `json:"name"`
 		ClientID string `json:"clientId"`
+		SignIn   string `json:"signIn"` // "app" or "vault", as in tokenvault.json
 	}
 	interceptorConfig struct {
 		Protocol  int         `json:"protocol"`
@@ -99,12 +122,17 @@ type (
 		Table     string `json:"table"`
 		App       string `json:"app"`
 	}
+	pageConfig struct {
+		proxyConfig
+		Language string       `json:"language"`
+		Texts    static.Texts `json:"texts"`
+	}
 )
 
 // assemble makes the two folders, neither compressed nor listed yet, and the
 // build's name.
 func assemble(in inputs) (out files, build string, err error) {
-	src, err := readSources(in.scripts)
+	src, err := readSources(in.scripts, static.Pages(in.table))
 	if err != nil {
 		return nil, "", err
 	}
@@ -127,14 +155,25 @@ func buildName(in inputs, src sources) string {
 	sum := sha256.New()
 	for _, part := range []string{
 		fmt.Sprint(protocol.Version), policy.Encode(in.table), in.worker, in.scope,
-		src.client, src.interceptor, src.gowasm, src.proxy, src.page,
+		src.client, src.interceptor, src.gowasm, src.vaultwasm, src.proxy, src.frame,
 		string(in.wasm.WasmExec), string(in.wasm.Interceptor), string(in.wasm.Proxy),
 	} {
-		// With its length before it no part can run over into the next.
-		fmt.Fprintf(sum, "%d:%s", len(part), part)
+		hashPart(sum, part)
+	}
+	if pages := static.Pages(in.table); len(pages) > 0 {
+		language, texts := speech(in.pages)
+		for _, part := range []string{src.page, src.style, language, literal(texts)} {
+			hashPart(sum, part)
+		}
+		for _, name := range pages {
+			hashPart(sum, src.pages[name])
+		}
 	}
 	return hex.EncodeToString(sum.Sum(nil))[:16]
 }
+
+// hashPart adds a part with its length before it: none can run over into the next.
+func hashPart(sum hash.Hash, part string) { fmt.Fprintf(sum, "%d:%s", len(part), part) }
 
 // policyName is the hash of the policy. The page asks a worker for it, which may
 // be of a deployment before.
@@ -188,7 +227,10 @@ func placesOf(table *policy.Table) [][2]string {
 func clientNames(table *policy.Table) []clientName {
 	names := make([]clientName, len(table.Clients))
 	for i, client := range table.Clients {
-		names[i] = clientName{client.Name, client.ID}
+		names[i] = clientName{client.Name, client.ID, "app"}
+		if client.OwnsSignIn() {
+			names[i].SignIn = "vault"
+		}
 	}
 	return names
 }
@@ -208,29 +250,81 @@ func classicClient(module string) (string, error) {
 	return enclose(body + "\nglobalThis.tokenvault = connect();"), nil
 }
 
+// mark is a place in a page, and the file whose URL goes there.
+type mark struct {
+	text, attribute, name, content string
+	optional                       bool
+}
+
 func assembleVault(in inputs, src sources, out files) error {
 	wasm := out.addHashed(vaultFolder, "proxy.wasm", in.wasm.Proxy)
-	proxy, err := configure("proxy.js", src.proxy, proxyConfig{
+	config := proxyConfig{
 		Protocol: protocol.Version,
 		Wasm:     wasm, Integrity: integrity(sha256Name, in.wasm.Proxy),
 		Table: policy.Encode(in.table), App: in.table.AppOrigin,
-	})
+	}
+	proxy, err := configure("proxy.js", src.proxy, config)
 	if err != nil {
 		return err
 	}
-	page := src.page
-	for _, script := range []struct{ mark, name, content string }{
-		{"{{wasm_exec}}", "wasm_exec.js", string(in.wasm.WasmExec)},
-		{"{{gowasm}}", "gowasm.js", src.gowasm},
-		{"{{proxy}}", "proxy.js", proxy},
-	} {
-		url := out.addHashed(vaultFolder, script.name, []byte(script.content))
-		attributes := fmt.Sprintf(`src="%s" integrity="%s"`, url, integrity(sha384Name, []byte(script.content)))
-		if page, err = fill(static.FrameName, page, script.mark, attributes); err != nil {
+	wasmExec := mark{"{{wasm_exec}}", "src", "wasm_exec.js", string(in.wasm.WasmExec), false}
+	gowasm := mark{"{{gowasm}}", "src", "gowasm.js", src.gowasm, false}
+	vaultwasm := mark{"{{vaultwasm}}", "src", "vaultwasm.js", src.vaultwasm, false}
+	frame := []mark{wasmExec, gowasm, {"{{proxy}}", "src", "proxy.js", proxy, false}}
+	if err := out.addPage(static.FrameName, src.frame, frame); err != nil {
+		return err
+	}
+	pages := static.Pages(in.table)
+	if len(pages) == 0 {
+		return nil
+	}
+	language, texts := speech(in.pages)
+	script, err := configure("page.js", src.page, pageConfig{config, language, texts})
+	if err != nil {
+		return err
+	}
+	// A page that only says something has no use for the program.
+	wasmExec.optional, gowasm.optional, vaultwasm.optional = true, true, true
+	own := []mark{
+		wasmExec, gowasm, vaultwasm,
+		{"{{page}}", "src", "page.js", script, false},
+		{"{{style}}", "href", "page.css", src.style, false},
+	}
+	for _, name := range pages {
+		if err := out.addPage(name, src.pages[name], own); err != nil {
 			return err
 		}
 	}
-	out[vaultFolder+static.FrameName] = []byte(page)
+	return nil
+}
+
+// speech returns the texts of the vault's own pages, and the language of those to use
+// where the browser's are not there.
+func speech(pages config.Pages) (language string, texts static.Texts) {
+	texts = static.PageTexts().With(pages.Texts)
+	if pages.Language == "" {
+		return static.PageLanguage, texts
+	}
+	return pages.Language, static.Texts{pages.Language: texts[pages.Language]}
+}
+
+// addPage adds a page of the vault, and the files that it refers to and pins.
+func (f files) addPage(name, page string, marks []mark) error {
+	for _, mark := range marks {
+		if mark.optional && !strings.Contains(page, mark.text) {
+			continue
+		}
+		url := f.addHashed(vaultFolder, mark.name, []byte(mark.content))
+		attributes := fmt.Sprintf(`%s="%s" integrity="%s"`, mark.attribute, url, integrity(sha384Name, []byte(mark.content)))
+		var err error
+		if page, err = fill(name, page, mark.text, attributes); err != nil {
+			return err
+		}
+	}
+	if strings.Contains(page, "{{") {
+		return fmt.Errorf("%w: %s has a mark that nothing fills in", ErrTemplate, name)
+	}
+	f[vaultFolder+name] = []byte(page)
 	return nil
 }
 

@@ -49,6 +49,21 @@ func TestBuildHasTheFilesOfBothOrigins(t *testing.T) {
 	require.Len(t, names, 18, "those and proxy.<hash>.js: %v", names)
 }
 
+func TestBuildHasThePagesOfASignIn(t *testing.T) {
+	all := read(t, os.DirFS(built(t, withSignIn(), Fast)))
+	for _, name := range []string{"login.html", "callback.html", "logout.html", "signed-out.html", "frontchannel-logout.html"} {
+		require.Contains(t, all, "vault/"+name)
+		require.Contains(t, all, "vault/"+name+".br")
+	}
+	for _, name := range []string{"vaultwasm.js", "page.css"} {
+		content := pageScripts()[name].Data
+		require.Contains(t, all, "vault/"+static.HashedName(name, hexSHA256(content)))
+	}
+	opened, err := Open(built(t, withSignIn(), Fast))
+	require.NoError(t, err)
+	require.True(t, opened.Table.Clients[1].OwnsSignIn())
+}
+
 func TestEveryCompressibleFileHasTwins(t *testing.T) {
 	for _, compression := range []Compression{Best, Fast} {
 		t.Run(compression.String(), func(t *testing.T) {
@@ -77,9 +92,9 @@ func TestEveryCompressibleFileHasTwins(t *testing.T) {
 
 func TestBuildNameChangesWithEveryInput(t *testing.T) {
 	name := func(bend func(*inputs)) string {
-		in := fixture()
+		in := withSignIn()
 		bend(&in)
-		src, err := readSources(in.scripts)
+		src, err := readSources(in.scripts, static.Pages(in.table))
 		require.NoError(t, err)
 		return buildName(in, src)
 	}
@@ -87,7 +102,7 @@ func TestBuildNameChangesWithEveryInput(t *testing.T) {
 	seen := map[string]string{original: "the original"}
 	replace := func(script string) func(*inputs) {
 		return func(in *inputs) {
-			changed := scripts()
+			changed := pageScripts()
 			changed[script].Data = append(changed[script].Data, ' ')
 			in.scripts = changed
 		}
@@ -104,6 +119,15 @@ func TestBuildNameChangesWithEveryInput(t *testing.T) {
 		"interceptor.js":  replace("interceptor.js"),
 		"proxy.js":        replace("proxy.js"),
 		"proxy.html":      replace("proxy.html"),
+		"vaultwasm.js":    replace("vaultwasm.js"),
+		"page.js":         replace("page.js"),
+		"page.css":        replace("page.css"),
+		"callback.html":   replace("callback.html"),
+		"signed-out.html": replace("signed-out.html"),
+		"the language":    func(in *inputs) { in.pages.Language = "de" },
+		"a text": func(in *inputs) {
+			in.pages.Texts = map[string]map[string]string{"en": {"cancel": "Rather not"}}
+		},
 	} {
 		got := name(bend)
 		require.Empty(t, seen[got], "%s gives the name of %s", what, seen[got])
@@ -130,7 +154,7 @@ func TestBuildRefusesAMixOfGoReleases(t *testing.T) {
 	require.NoError(t, err)
 	opened, err := Open(out)
 	require.NoError(t, err)
-	require.NoError(t, opened.CheckConfig(configuration.Table(), configuration.App.Worker, configuration.App.Scope))
+	require.NoError(t, opened.CheckConfig(configuration))
 }
 
 func TestBuildRefusesATableThatCannotWork(t *testing.T) {

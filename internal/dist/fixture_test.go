@@ -11,6 +11,7 @@ import (
 
 	"tokenvault/internal/policy"
 	"tokenvault/internal/wasmbuild"
+	"tokenvault/static"
 )
 
 // module is a WebAssembly module that says which Go release made it, and
@@ -48,7 +49,43 @@ func scripts() fstest.MapFS {
 		"interceptor.js":        file("'use strict';\nconst config = __TOKENVAULT_CONFIG__;\nself.seen = [config, GoProgram];\n"),
 		"proxy.js":              file("'use strict';\nconst config = __TOKENVAULT_CONFIG__;\n"),
 		"proxy.html":            file("<!doctype html>\n<script {{wasm_exec}}></script>\n<script {{gowasm}}></script>\n<script {{proxy}}></script>\n"),
+		"vaultwasm.js":          file("'use strict';\n"),
+		"page.js":               file("'use strict';\nconst config = __TOKENVAULT_CONFIG__;\n"),
+		"page.css":              file("main { margin: auto }\n"),
 	}
+}
+
+// pageScripts has the vault's own pages too.
+func pageScripts() fstest.MapFS {
+	all := scripts()
+	for _, name := range static.Pages(tableWithSignIn()) {
+		all[name] = &fstest.MapFile{Data: []byte("<!doctype html>\n<link {{style}}>\n<script {{wasm_exec}}></script>\n<script {{gowasm}}></script>\n" +
+			"<script {{vaultwasm}}></script>\n<script {{page}}></script>\n<main>" + name + "</main>\n")}
+	}
+	return all
+}
+
+// tableWithSignIn has one more client, which the vault signs in.
+func tableWithSignIn() *policy.Table {
+	table := table()
+	table.Clients = append(table.Clients, policy.Client{
+		Name: "own", ID: "own", Issuer: "https://login.example.com",
+		Token:  policy.Endpoint{Origin: "https://auth.example.com", Path: "/token"},
+		Redact: []string{"access_token", "refresh_token", "id_token"},
+		SignIn: policy.SignIn{
+			Authorization: policy.Endpoint{Origin: "https://login.example.com", Path: "/authorize"},
+			Keys:          policy.Endpoint{Origin: "https://keys.example.com", Path: "/jwks"},
+			ReturnTo:      []string{"/*"},
+		},
+	})
+	return table
+}
+
+// withSignIn is a fixture whose vault has pages.
+func withSignIn() inputs {
+	in := fixture()
+	in.table, in.scripts = tableWithSignIn(), pageScripts()
+	return in
 }
 
 func table() *policy.Table {

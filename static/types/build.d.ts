@@ -21,17 +21,21 @@ declare const __TOKENVAULT_CONFIG__: {
   /** interceptor: places that the policy names, an origin and a path as in tokenvault.json each */
   places: [origin: string, path: string][];
   /** client */
-  clients: { name: string; clientId: string }[];
+  clients: { name: string; clientId: string; signIn: 'app' | 'vault' }[];
   /** client, interceptor: requestTimeout in milliseconds */
   timeout: number;
-  /** interceptor, proxy: URL of the binary */
+  /** interceptor, proxy, page: URL of the binary */
   wasm: string;
-  /** interceptor, proxy: its SRI hash */
+  /** interceptor, proxy, page: its SRI hash */
   integrity: string;
-  /** interceptor, proxy: the encoded policy */
+  /** interceptor, proxy, page: the encoded policy */
   table: string;
-  /** proxy: the app origin */
+  /** proxy, page: the app origin */
   app: string;
+  /** page: the language of texts to use where the browser's are not there */
+  language: string;
+  /** page: all texts by language and key */
+  texts: Record<string, Record<string, string>>;
 };
 
 /** wasm_exec.js of the Go toolchain. */
