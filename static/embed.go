@@ -14,7 +14,8 @@ package static
 
 import "embed"
 
-// Files are the templates of the scripts, the vault's page and the types.
+// Files are the templates of the scripts, the vault's frame and pages, and the types.
 //
-//go:embed client.js gowasm.js interceptor.js proxy.html proxy.js types/*.d.ts
+//go:embed address.js client.js gowasm.js interceptor.js page.css page.html page.js proxy.html proxy.js vaultwasm.js
+//go:embed types/*.d.ts
 var Files embed.FS

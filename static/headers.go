@@ -3,6 +3,7 @@ package static
 import (
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"tokenvault/internal/policy"
@@ -32,7 +33,7 @@ const (
 
 // HashedPattern matches, as a path, the names that [HashedName] makes. It is
 // written in the subset that RE2 (Go, Caddy) and PCRE (nginx) share.
-const HashedPattern = `\.[0-9a-f]{16}\.(js|wasm)$`
+const HashedPattern = `\.[0-9a-f]{16}\.(css|js|wasm)$`
 
 var hashed = regexp.MustCompile(HashedPattern)
 
@@ -46,30 +47,81 @@ func HashedName(name, sum string) string {
 	return strings.TrimSuffix(name, ext) + "." + sum[:16] + ext
 }
 
-// VaultHeaders are the headers of every answer of the vault origin, without
-// Cache-Control. They are the browser's half of the boundary:
+// VaultHeaders are the headers of an answer of the vault origin, without
+// Cache-Control; name is the file's, and may be one that is not there. They are the
+// browser's half of the boundary:
 //
 //   - default-src 'none' and connect-src: the vault loads its own files and
 //     talks to the configured servers, so the browser is a second allow-list
 //     below the policy, and the only one for where redirects lead;
-//   - frame-ancestors: only the app may frame the vault;
+//   - frame-ancestors: only the app may frame the vault, nobody its [Pages], and
+//     only the authorization servers the page of front-channel logout;
 //   - trusted types: no string becomes markup or code in the vault;
 //   - Origin-Agent-Cluster: the same-site app neither shares the vault's
 //     process nor reaches it by document.domain;
 //   - same-site and not same-origin resources: the app of the parent domain
 //     must be able to load the frame.
-func VaultHeaders(table *policy.Table) []Header {
+func VaultHeaders(table *policy.Table, name string) []Header {
+	switch pages := Pages(table); {
+	case !slices.Contains(pages, name):
+		return vaultHeaders(table, false, table.AppOrigin)
+	case TopLevel(name):
+		return vaultHeaders(table, true, "'none'")
+	default:
+		return vaultHeaders(table, true, strings.Join(logoutAncestors(table), " "))
+	}
+}
+
+// VaultHeadersOfAll are the headers that no file of the vault origin is stricter than:
+// for servers that add those of a path to those of all. Browsers enforce each of two
+// policies.
+func VaultHeadersOfAll(table *policy.Table) []Header {
+	if len(Pages(table)) == 0 {
+		return VaultHeaders(table, "")
+	}
+	return vaultHeaders(table, true, strings.Join(append([]string{table.AppOrigin}, logoutAncestors(table)...), " "))
+}
+
+// logoutAncestors are the origins whose pages tell the vault that a session of theirs
+// has ended (OpenID Connect Front-Channel Logout §2).
+func logoutAncestors(table *policy.Table) []string {
+	var origins []string
+	for i := range table.Clients {
+		client := &table.Clients[i]
+		if !client.OwnsSignIn() {
+			continue
+		}
+		for _, origin := range []string{originOf(client.Issuer), client.EndSession.Origin} {
+			if origin != "" && !slices.Contains(origins, origin) {
+				origins = append(origins, origin)
+			}
+		}
+	}
+	return origins
+}
+
+// originOf returns the origin of an issuer, as a source of a policy.
+func originOf(issuer string) string {
+	scheme, rest, _ := strings.Cut(issuer, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + authority
+}
+
+func vaultHeaders(table *policy.Table, styled bool, ancestors string) []Header {
+	directives := []string{"default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'"}
+	if styled {
+		directives = append(directives, "style-src 'self'")
+	}
+	directives = append(directives,
+		connectSrc(table.ConnectOrigins()),
+		"frame-ancestors "+ancestors,
+		"base-uri 'none'",
+		"form-action 'none'",
+		"require-trusted-types-for 'script'",
+		"trusted-types 'none'",
+	)
 	headers := []Header{
-		{"Content-Security-Policy", strings.Join([]string{
-			"default-src 'none'",
-			"script-src 'self' 'wasm-unsafe-eval'",
-			connectSrc(table.ConnectOrigins()),
-			"frame-ancestors " + table.AppOrigin,
-			"base-uri 'none'",
-			"form-action 'none'",
-			"require-trusted-types-for 'script'",
-			"trusted-types 'none'",
-		}, "; ")},
+		{policyName, strings.Join(directives, "; ")},
 		{"Origin-Agent-Cluster", "?1"},
 		{"Cross-Origin-Opener-Policy", "same-origin"},
 		{"Cross-Origin-Embedder-Policy", "require-corp"},
@@ -91,7 +143,7 @@ func VaultHeaders(table *policy.Table) []Header {
 // while the policy is not loaded yet.
 func WorkerHeaders(table *policy.Table) []Header {
 	return []Header{
-		{"Content-Security-Policy", strings.Join([]string{
+		{policyName, strings.Join([]string{
 			"default-src 'none'",
 			"script-src 'self' 'wasm-unsafe-eval'",
 			connectSrc(table.Origins()),
@@ -119,6 +171,8 @@ func ScopeHeaders(worker, scope string) []Header {
 	}
 	return []Header{{"Service-Worker-Allowed", scope}}
 }
+
+const policyName = "Content-Security-Policy"
 
 var noSniff = Header{"X-Content-Type-Options", "nosniff"}
 

@@ -24,6 +24,23 @@ func table(scheme string) *policy.Table {
 	}
 }
 
+// signsIn is table with a second client that the vault signs in.
+func signsIn(scheme string) *policy.Table {
+	table := table(scheme)
+	table.Clients = append(table.Clients, policy.Client{
+		Name: "own", ID: "own", Issuer: "https://login.example.com:8443/realm",
+		Token:      policy.Endpoint{Origin: "https://auth.example.com", Path: "/token"},
+		EndSession: policy.Endpoint{Origin: "https://logout.example.com", Path: "/"},
+		Redact:     []string{"access_token", "refresh_token"},
+		SignIn: policy.SignIn{
+			Authorization: policy.Endpoint{Origin: "https://login.example.com:8443", Path: "/authorize"},
+			Keys:          policy.Endpoint{Origin: "https://keys.example.com", Path: "/jwks"},
+			ReturnTo:      []string{"/*"},
+		},
+	})
+	return table
+}
+
 // value returns a header's value and fails on a name that is there twice.
 func value(tb testing.TB, headers []Header, name string) string {
 	tb.Helper()
@@ -54,7 +71,65 @@ func TestVaultHeadersAreTheDesigns(t *testing.T) {
 		{"Referrer-Policy", "no-referrer"},
 		{"X-Content-Type-Options", "nosniff"},
 		{"Strict-Transport-Security", "max-age=63072000; includeSubDomains"},
-	}, VaultHeaders(table))
+	}, VaultHeaders(table, FrameName))
+}
+
+func TestPagesAreFramedByNobody(t *testing.T) {
+	const csp = "Content-Security-Policy"
+	require.NoError(t, signsIn("https").Check())
+	require.Equal(t, []string{LoginPage, CallbackPage, LogoutPage, SignedOutPage, FrontChannelPage}, Pages(signsIn("https")))
+	require.Empty(t, Pages(table("https")), "the app signs in by itself")
+
+	frame := VaultHeaders(signsIn("https"), FrameName)
+	require.Equal(t, frame, VaultHeaders(signsIn("https"), "none.js"))
+	require.Contains(t, value(t, frame, csp), "frame-ancestors https://app.example.com;")
+	require.NotContains(t, value(t, frame, csp), "style-src", "default-src 'none' is for the frame")
+	require.Contains(t, value(t, frame, csp), "https://keys.example.com", "where the vault finds keys")
+
+	for _, page := range Pages(signsIn("https")) {
+		headers := VaultHeaders(signsIn("https"), page)
+		ancestors := "frame-ancestors 'none';"
+		if page == FrontChannelPage {
+			require.False(t, TopLevel(page))
+			ancestors = "frame-ancestors https://login.example.com:8443 https://logout.example.com;"
+		} else {
+			require.True(t, TopLevel(page), page)
+		}
+		want := strings.Replace(value(t, frame, csp), "frame-ancestors https://app.example.com;", ancestors, 1)
+		want = strings.Replace(want, "; connect-src", "; style-src 'self'; connect-src", 1)
+		require.Equal(t, want, value(t, headers, csp), page)
+		require.Equal(t, frame[1:], headers[1:], "all else as in the frame: %s", page)
+
+		require.Equal(t, VaultHeaders(table("https"), FrameName), VaultHeaders(table("https"), page), "no such page")
+	}
+}
+
+// What a host says about all files is no stricter than what it says about one.
+func TestHeadersOfAll(t *testing.T) {
+	const csp = "Content-Security-Policy"
+	require.Equal(t, VaultHeaders(table("https"), FrameName), VaultHeadersOfAll(table("https")))
+
+	directives := func(headers []Header) map[string]string {
+		found := map[string]string{}
+		for directive := range strings.SplitSeq(value(t, headers, csp), "; ") {
+			name, sources, _ := strings.Cut(directive, " ")
+			found[name] = sources
+		}
+		return found
+	}
+	all := VaultHeadersOfAll(signsIn("https"))
+	for _, name := range append(Pages(signsIn("https")), FrameName) {
+		headers := VaultHeaders(signsIn("https"), name)
+		require.Equal(t, headers[1:], all[1:])
+		for directive, sources := range directives(headers) {
+			if sources == "'none'" {
+				continue
+			}
+			for source := range strings.FieldsSeq(sources) {
+				require.Contains(t, strings.Fields(directives(all)[directive]), source, "%s of %s", directive, name)
+			}
+		}
+	}
 }
 
 // Where redirects may lead, the vault may connect to, and nobody else does of ours.
@@ -63,15 +138,15 @@ func TestOnlyTheVaultConnectsToRedirectOrigins(t *testing.T) {
 	with := table("https")
 	with.RedirectOrigins = []string{"https://storage.example.net", "https://cdn.example.net:8443"}
 	require.Equal(t,
-		strings.Replace(value(t, VaultHeaders(table("https")), csp), listed,
+		strings.Replace(value(t, VaultHeaders(table("https"), FrameName), csp), listed,
 			"connect-src 'self' https://auth.example.com https://api.example.com https://storage.example.net https://cdn.example.net:8443;", 1),
-		value(t, VaultHeaders(with), csp))
+		value(t, VaultHeaders(with, FrameName), csp))
 	require.Equal(t, WorkerHeaders(table("https")), WorkerHeaders(with))
 }
 
 func TestStrictTransportSecurityOnlyForHTTPS(t *testing.T) {
-	require.NotEmpty(t, value(t, VaultHeaders(table("https")), "Strict-Transport-Security"))
-	require.Empty(t, value(t, VaultHeaders(table("http")), "Strict-Transport-Security"))
+	require.NotEmpty(t, value(t, VaultHeaders(table("https"), FrameName), "Strict-Transport-Security"))
+	require.Empty(t, value(t, VaultHeaders(table("http"), FrameName), "Strict-Transport-Security"))
 }
 
 func TestWebAssemblyInTheAppOnlyForTheWorker(t *testing.T) {
@@ -104,6 +179,7 @@ func TestHashedNames(t *testing.T) {
 
 	for name, want := range map[string]bool{
 		HashedName("proxy.wasm", sum):       true,
+		HashedName("page.css", sum):         true,
 		"sub/" + HashedName("app.js", sum):  true,
 		"interceptor.js":                    false,
 		"proxy.html":                        false,

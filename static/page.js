@@ -124,12 +124,11 @@ function returnTarget() {
 
 /** The texts of the language that the user prefers, among those that there are. */
 const spoken = (() => {
-  const wanted = language ? [language] : navigator.languages;
-  for (const tag of wanted) {
+  for (const tag of navigator.languages) {
     const known = [tag, tag.split('-')[0]].find((name) => Object.hasOwn(texts, name));
     if (known) return known;
   }
-  return 'en';
+  return language;
 })();
 
 /**

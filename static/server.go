@@ -38,14 +38,21 @@ func PagePolicy(value string) Option {
 // made. Requests to another host are refused with 421: no other name may show
 // the vault's files, whatever DNS says.
 func VaultHandler(table *policy.Table, files fs.FS, options ...Option) http.Handler {
-	common := VaultHeaders(table)
+	common, own := VaultHeaders(table, FrameName), map[string][]Header{}
+	for _, page := range Pages(table) {
+		own[page] = VaultHeaders(table, page)
+	}
 	h := &handler{
 		files:  files,
 		origin: table.VaultOrigin,
 		cache:  NoStore,
-		headers: func(string) []Header {
+		headers: func(name string) []Header {
+			if headers, is := own[name]; is {
+				return headers
+			}
 			return common
 		},
+		topLevel: func(name string) bool { return own[name] != nil && TopLevel(name) },
 	}
 	return h.with(options)
 }
@@ -65,9 +72,10 @@ func AppHandler(app App, options ...Option) http.Handler {
 	common, worker := AppHeaders(), WorkerHeaders(app.Table)
 	scope := ScopeHeaders(app.Worker, app.Scope)
 	h := &handler{
-		files: app.Files,
-		index: "index.html",
-		cache: NoCache,
+		files:    app.Files,
+		index:    "index.html",
+		cache:    NoCache,
+		topLevel: func(string) bool { return false },
 		headers: func(name string) []Header {
 			headers := common
 			if name == WorkerName {
@@ -91,6 +99,7 @@ type handler struct {
 	cache     string // Cache-Control of names that are not hashed
 	pages     string // Content-Security-Policy of HTML pages; empty: none
 	headers   func(name string) []Header
+	topLevel  func(name string) bool // answer as a document of its own only
 	overrides []Header
 }
 
@@ -115,9 +124,19 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"this server answers for "+h.origin+" only; a proxy before it has to pass the Host header on")
 	case !found:
 		h.refuse(w, http.StatusNotFound, "no such file")
+	case h.topLevel(name) && !isDocument(r):
+		h.refuse(w, http.StatusForbidden, "this page is a document of its own; a frame and a script do not get it")
 	default:
 		h.file(w, r, name)
 	}
+}
+
+// isDocument reports whether a browser loads what it asks for as a tab's or a
+// window's document (Fetch Metadata). Old browsers do not say, and the pages look for
+// themselves.
+func isDocument(r *http.Request) bool {
+	dest := r.Header.Values("Sec-Fetch-Dest")
+	return len(dest) == 0 || len(dest) == 1 && dest[0] == "document"
 }
 
 // head sets the headers of the answer about a file.

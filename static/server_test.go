@@ -78,7 +78,7 @@ func TestVaultSendsItsHeadersOnEveryAnswer(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			answer := test.request.to(vault())
 			require.Equal(t, test.status, answer.Code)
-			for _, header := range VaultHeaders(table("https")) {
+			for _, header := range VaultHeaders(table("https"), FrameName) {
 				require.Equal(t, []string{header.Value}, answer.Header().Values(header.Name))
 			}
 			require.Equal(t, test.cache, answer.Header().Get("Cache-Control"))
@@ -117,6 +117,44 @@ func TestVaultAnswersForItsHostOnly(t *testing.T) {
 		vault().ServeHTTP(answer, req)
 		require.Equal(t, 421, answer.Code)
 	})
+}
+
+// A browser says what it wants a file for, and a script cannot make it say otherwise.
+func TestPagesAreDocumentsOnly(t *testing.T) {
+	files := fstest.MapFS{"proxy.html": {}}
+	for _, page := range Pages(signsIn("https")) {
+		files[page] = &fstest.MapFile{Data: []byte("<!doctype html>")}
+	}
+	handler := VaultHandler(signsIn("https"), files)
+	for _, page := range Pages(signsIn("https")) {
+		for dest, status := range map[string]int{
+			"document": 200, "": 200,
+			"iframe": 403, "frame": 403, "embed": 403, "object": 403, "empty": 403, "script": 403, "Document": 403, "document, empty": 403,
+		} {
+			t.Run(page+" for "+dest, func(t *testing.T) {
+				head := map[string]string{"Sec-Fetch-Dest": dest}
+				if dest == "" {
+					head = nil // an old browser
+				}
+				answer := request{target: "/" + page, head: head}.to(handler)
+				if !TopLevel(page) {
+					status = 200
+				}
+				require.Equal(t, status, answer.Code)
+				require.Equal(t, NoStore, answer.Header().Get("Cache-Control"))
+				for _, header := range VaultHeaders(signsIn("https"), page) {
+					require.Equal(t, []string{header.Value}, answer.Header().Values(header.Name))
+				}
+				if status == http.StatusForbidden {
+					require.Contains(t, answer.Body.String(), "a document of its own")
+				}
+			})
+		}
+	}
+	embedded := request{target: "/proxy.html", head: map[string]string{"Sec-Fetch-Dest": "iframe"}}
+	require.Equal(t, 200, embedded.to(handler).Code, "the frame is one")
+	embedded.target = "/" + LoginPage
+	require.Equal(t, 404, embedded.to(vault()).Code, "where the app signs in there is no page to speak of")
 }
 
 func TestVaultHasNoOtherFiles(t *testing.T) {

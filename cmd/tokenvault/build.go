@@ -36,6 +36,11 @@ var buildCommand = command{
 			if err != nil {
 				return err
 			}
+			register := ""
+			if loaded.SignsIn() {
+				register = "\nFor the clients that the vault signs in, register at the authorization server, and no URL of the app:\n\n" +
+					registrations(loaded.Vault.Origin, "  ")
+			}
 			_, err = fmt.Fprintf(stdout, `Build %s by %s:
 
   %[3]s/app      copy its files into the root of %[4]s
@@ -43,7 +48,7 @@ var buildCommand = command{
   %[3]s/headers  headers of both for nginx and Caddy; static hosts read _headers
 
 In the app's page, before every other script: <script src="/tokenvault.js"></script>
-`, manifest.Build, manifest.Go, *out, loaded.App.Origin, loaded.Vault.Origin)
+%[6]s`, manifest.Build, manifest.Go, *out, loaded.App.Origin, loaded.Vault.Origin, register)
 			return err
 		}
 	},

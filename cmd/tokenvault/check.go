@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tokenvault/internal/config"
+	"tokenvault/static"
 )
 
 // discoveryTimeout is for all issuers together.
@@ -55,7 +56,7 @@ func describe(w io.Writer, file string, loaded *config.Config) error {
 	var b strings.Builder
 	table := loaded.Table()
 	fmt.Fprintf(&b, "%s is valid.\n\n  app    %s\n  vault  %s\n", file, table.AppOrigin, table.VaultOrigin)
-	for _, client := range table.Clients {
+	for i, client := range table.Clients {
 		token := client.Token.URL()
 		if token == "" {
 			token = "by discovery from " + client.Issuer
@@ -64,10 +65,20 @@ func describe(w io.Writer, file string, loaded *config.Config) error {
 		for _, resource := range client.Resources {
 			fmt.Fprintf(&b, "    protects        %s%s  %s\n", resource.Origin, resource.Path, strings.Join(resource.Methods, " "))
 		}
+		if loaded.Clients[i].SignIn.ByVault {
+			fmt.Fprintf(&b, "    signs in        by the vault; register for it at the authorization server, and no URL of the app:\n%s", registrations(table.VaultOrigin, "      "))
+		}
 	}
 	if len(table.RedirectOrigins) > 0 {
 		fmt.Fprintf(&b, "\n  redirects may also lead, without a token, to\n    %s\n", strings.Join(table.RedirectOrigins, "\n    "))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// registrations are the URLs of the vault that an authorization server has to know
+// for a client that the vault signs in.
+func registrations(vault, indent string) string {
+	return fmt.Sprintf("%[1]sredirect URI              %[2]s/%[3]s\n%[1]spost-logout redirect URI  %[2]s/%[4]s\n%[1]sfront-channel logout URI  %[2]s/%[5]s\n",
+		indent, vault, static.CallbackPage, static.SignedOutPage, static.FrontChannelPage)
 }

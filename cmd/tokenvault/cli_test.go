@@ -121,6 +121,24 @@ func TestCheckNamesRedirectOrigins(t *testing.T) {
 		"redirects may also lead, without a token, to\n    https://storage.example.net\n    https://cdn.example.net\n")
 }
 
+func TestCheckNamesWhatToRegister(t *testing.T) {
+	const owned = `"issuer": "https://auth.example.com", "signIn": "vault", "endpoints": { "token": "https://auth.example.com/token",
+	  "authorization": "https://auth.example.com/authorize", "jwks": "https://auth.example.com/jwks" }`
+	for _, client := range []string{owned, `"issuer": "https://auth.example.com", "signIn": "vault"`} {
+		got := runCommand(t, "check", "--config", configuration(t, strings.Replace(validConfiguration,
+			`"endpoints": { "token": "https://auth.example.com/token" }`, client, 1)))
+		require.Equal(t, exitOK, got.code, got.stderr)
+		for _, line := range []string{
+			"redirect URI              https://vault.example.com/callback.html\n",
+			"post-logout redirect URI  https://vault.example.com/signed-out.html\n",
+			"front-channel logout URI  https://vault.example.com/frontchannel-logout.html\n",
+		} {
+			require.Contains(t, got.stdout, line)
+		}
+	}
+	require.NotContains(t, runCommand(t, "check", "--config", configuration(t, validConfiguration)).stdout, "register")
+}
+
 func TestCheckNamesEveryFault(t *testing.T) {
 	got := runCommand(t, "check", "--config", configuration(t, `{
 	  "app": { "origin": "http://app.example.com" }, "vault": { "origin": "https://vault.example.com" }, "colour": "red",

@@ -60,7 +60,7 @@ func serve(ctx context.Context, stdout io.Writer, loaded *config.Config, options
 	if err != nil {
 		return err
 	}
-	if err := built.CheckConfig(loaded.Table(), loaded.App.Worker, loaded.App.Scope); err != nil {
+	if err := built.CheckConfig(loaded); err != nil {
 		return fmt.Errorf("%s: %w", options.dist, err)
 	}
 	sites := []*site{{

@@ -26,6 +26,7 @@ func sources(tb testing.TB) string {
 		"go.mod": "module tokenvault\n\ngo 1.26.0\n",
 		wasmbuild.InterceptorPackage + "/main.go":  "package main\n\nfunc main() {}\n",
 		wasmbuild.ProxyPackage + "/main.go":        "package main\n\nfunc main() { select {} }\n",
+		wasmbuild.SignInPackage + "/main.go":       "package main\n\nfunc main() { select {} }\n",
 		"a/place/below/the/root/that/has/no/go.go": "package no\n",
 	} {
 		file := filepath.Join(root, name)

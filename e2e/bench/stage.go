@@ -275,7 +275,7 @@ func (s *stage) serveFloor(context.Context) error {
 	headers := static.VaultHeaders(&policy.Table{
 		AppOrigin: s.url("floor"), VaultOrigin: s.url("floor-vault"),
 		Clients: []policy.Client{{Resources: []policy.Rule{{Origin: s.apiURL, Path: "/v1/*"}}}},
-	})
+	}, static.FrameName)
 	s.origins["floor-vault"].serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, header := range headers {
 			w.Header().Set(header.Name, header.Value)

@@ -17,6 +17,13 @@ type Configuration struct {
 	Clients        []Client `json:"clients"`
 
 	RedirectOrigins []string `json:"redirectOrigins,omitempty"`
+	Pages           *Pages   `json:"pages,omitempty"`
+}
+
+// Pages is the key "pages".
+type Pages struct {
+	Language string                       `json:"language,omitempty"`
+	Texts    map[string]map[string]string `json:"texts,omitempty"`
 }
 
 // App is the key "app".
@@ -42,6 +49,15 @@ type Client struct {
 	Redact        []string   `json:"redact,omitempty"`
 	RefreshBefore string     `json:"refreshBefore,omitempty"`
 	Resources     []Resource `json:"resources"`
+
+	SignIn          string   `json:"signIn,omitempty"`
+	PAR             bool     `json:"par,omitempty"`
+	RequireIss      bool     `json:"requireIss,omitempty"`
+	DPoP            bool     `json:"dpop,omitempty"`
+	ReturnTo        []string `json:"returnTo,omitempty"`
+	Claims          []string `json:"claims,omitempty"`
+	LoginParameters []string `json:"loginParameters,omitempty"`
+	EndpointOrigins []string `json:"endpointOrigins,omitempty"`
 }
 
 // Endpoints is a client's key "endpoints".
@@ -50,6 +66,10 @@ type Endpoints struct {
 	Revocation string `json:"revocation,omitempty"`
 	UserInfo   string `json:"userinfo,omitempty"`
 	EndSession string `json:"endSession,omitempty"`
+
+	Authorization       string `json:"authorization,omitempty"`
+	JWKS                string `json:"jwks,omitempty"`
+	PushedAuthorization string `json:"pushedAuthorization,omitempty"`
 }
 
 // PingAM is a client's key "pingam".
@@ -60,13 +80,14 @@ type PingAM struct {
 
 // Resource is an element of a client's key "resources".
 type Resource struct {
-	URL     string   `json:"url"`
-	Methods []string `json:"methods,omitempty"`
+	URL      string   `json:"url"`
+	Methods  []string `json:"methods,omitempty"`
+	Resource string   `json:"resource,omitempty"`
 }
 
 // configurationFor is the configuration of the demonstration.
-func configurationFor(o Origins) Configuration {
-	return Configuration{
+func configurationFor(o Origins, vaultSignIn bool) Configuration {
+	c := Configuration{
 		App:   App{Origin: o.App},
 		Vault: Vault{Origin: o.Vault},
 		Clients: []Client{
@@ -87,6 +108,22 @@ func configurationFor(o Origins) Configuration {
 			},
 		},
 	}
+	if vaultSignIn {
+		c.Clients = append(c.Clients, Client{
+			Name: VaultedClient, ClientID: VaultedClientID, Scope: Scope, Issuer: o.Auth,
+			Endpoints: &Endpoints{
+				Token:         o.Auth + "/token",
+				Revocation:    o.Auth + "/revoke",
+				UserInfo:      o.Auth + "/userinfo",
+				EndSession:    o.Auth + "/logout",
+				Authorization: o.Auth + "/authorize",
+				JWKS:          o.Auth + "/jwks",
+			},
+			SignIn: "vault", RequireIss: true, Claims: []string{"sub", "name"},
+			Resources: []Resource{{URL: o.API + "/v3/*"}},
+		})
+	}
+	return c
 }
 
 // parse reads the configuration as the command reads a file.

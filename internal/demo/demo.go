@@ -137,14 +137,18 @@ func (d *Demo) Deploy(ctx context.Context, configure func(*Configuration)) error
 	d.servers[appRole].handle(app)
 	d.servers[vaultRole].handle(static.VaultHandler(built.Table, built.Vault, d.options.VaultOptions...))
 	d.servers[authRole].handle(auth)
-	d.servers[apiRole].handle(apiHandler(d.IDP.API()))
+	parts := []string{"/v2/"}
+	if d.options.VaultSignIn {
+		parts = append(parts, "/v3/")
+	}
+	d.servers[apiRole].handle(apiHandler(d.IDP.API(), parts))
 	d.Build = built.Manifest
 	return nil
 }
 
 // build makes a deployment and reads it back into memory.
 func (d *Demo) build(ctx context.Context, configure func(*Configuration)) (_ *dist.Dist, worker, scope string, err error) {
-	configuration := configurationFor(d.origins)
+	configuration := configurationFor(d.origins, d.options.VaultSignIn)
 	if configure != nil {
 		configure(&configuration)
 	}
@@ -188,6 +192,13 @@ func (d *Demo) startIDP() (err error) {
 		AccessTTL:  d.options.AccessTTL,
 		RefreshTTL: d.options.RefreshTTL,
 		Now:        d.options.Now,
+	}
+	if d.options.VaultSignIn {
+		options.Clients = append(options.Clients, devidp.Client{
+			ID:                     VaultedClientID,
+			RedirectURIs:           []string{d.origins.Vault + "/" + static.CallbackPage},
+			PostLogoutRedirectURIs: []string{d.origins.Vault + "/" + static.SignedOutPage},
+		})
 	}
 	if d.options.AuthServer != nil {
 		d.options.AuthServer(&options)
@@ -245,18 +256,20 @@ func (d *Demo) page() page {
 	}
 }
 
-// apiHandler serves the API below /v1/ a second time below /v2/, so that two
-// clients can have a part of it each. No ServeMux: it would redirect the odd
-// paths that tests send.
-func apiHandler(api http.Handler) http.Handler {
+// apiHandler serves the API below /v1/ again below each of parts, so that each client
+// can have one. No ServeMux: it would redirect the odd paths that tests send.
+func apiHandler(api http.Handler, parts []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path, below := strings.CutPrefix(r.URL.Path, "/v2/")
-		raw, rawBelow := strings.CutPrefix(r.URL.RawPath, "/v2/")
-		if below && (rawBelow || r.URL.RawPath == "") {
-			r = r.Clone(r.Context())
-			r.URL.Path = "/v1/" + path
-			if rawBelow {
-				r.URL.RawPath = "/v1/" + raw
+		for _, part := range parts {
+			path, below := strings.CutPrefix(r.URL.Path, part)
+			raw, rawBelow := strings.CutPrefix(r.URL.RawPath, part)
+			if below && (rawBelow || r.URL.RawPath == "") {
+				r = r.Clone(r.Context())
+				r.URL.Path = "/v1/" + path
+				if rawBelow {
+					r.URL.RawPath = "/v1/" + raw
+				}
+				break
 			}
 		}
 		api.ServeHTTP(w, r)

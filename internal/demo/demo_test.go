@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenvault/internal/demo"
+	"tokenvault/internal/policy"
 	"tokenvault/internal/wasmbuild"
 	"tokenvault/static"
 )
@@ -231,6 +232,52 @@ func TestTokenEndpointsAnswerTheVaultOnly(t *testing.T) {
 	}
 	discovery := send(t, http.MethodGet, strict.AuthURL+"/.well-known/openid-configuration", "", http.Header{"Origin": {strict.AppURL}})
 	assert.Equal(t, strict.AppURL, discovery.header.Get("Access-Control-Allow-Origin"), "an SDK in the app reads the metadata")
+}
+
+func TestVaultSignInHasItsClientAndPages(t *testing.T) {
+	const discovery = "/.well-known/openid-configuration"
+	plain, own := start(t, demo.Options{}), start(t, demo.Options{
+		VaultSignIn: true,
+		Configure: func(c *demo.Configuration) {
+			// In place of an endpoint that takes requests, one that answers the app too.
+			c.Clients[2].PAR, c.Clients[2].Endpoints.PushedAuthorization = true, c.Clients[2].Issuer+discovery
+			c.Pages = &demo.Pages{Language: "de"}
+		},
+	})
+	for _, page := range static.Pages(policyOf(t, own)) {
+		assert.Equal(t, http.StatusOK, get(t, own.VaultURL+"/"+page).status, page)
+		assert.Equal(t, http.StatusNotFound, get(t, plain.VaultURL+"/"+page).status, page)
+	}
+	assert.Contains(t, get(t, own.VaultURL+"/callback.html").header.Get("Content-Security-Policy"), "frame-ancestors 'none'")
+	assert.Contains(t, get(t, own.VaultURL+"/frontchannel-logout.html").header.Get("Content-Security-Policy"), "frame-ancestors "+own.AuthURL+";")
+	assert.Equal(t, http.StatusForbidden, send(t, http.MethodGet, own.VaultURL+"/callback.html", "", http.Header{"Sec-Fetch-Dest": {"iframe"}}).status)
+	assert.Equal(t, http.StatusUnauthorized, get(t, own.APIURL+"/v3/whoami").status, "its part of the API")
+	assert.Equal(t, http.StatusUnauthorized, get(t, own.APIURL+"/v2/whoami").status)
+
+	ask := func(redirect string) int {
+		return get(t, own.AuthURL+"/authorize?"+url.Values{
+			"response_type": {"code"}, "client_id": {demo.VaultedClientID}, "redirect_uri": {redirect}, "scope": {demo.Scope},
+			"state": {"a-state-of-some-length"}, "code_challenge_method": {"S256"}, "code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"},
+		}.Encode()).status
+	}
+	assert.Equal(t, http.StatusOK, ask(own.VaultURL+"/callback.html"))
+	assert.Equal(t, http.StatusBadRequest, ask(own.AppURL+"/"), "no URL of the app is registered for it")
+
+	readable := func(d *demo.Demo, origin string) bool {
+		got := send(t, http.MethodGet, d.AuthURL+discovery, "", http.Header{"Origin": {origin}})
+		return got.header.Get("Access-Control-Allow-Origin") == origin
+	}
+	assert.False(t, readable(own, own.AppURL), "the app pushes no authorization requests")
+	assert.True(t, readable(own, own.VaultURL), "the vault does")
+	assert.True(t, readable(plain, plain.AppURL), "positive control: without such an endpoint it may ask there")
+}
+
+// policyOf is what a demonstration has deployed.
+func policyOf(t testing.TB, d *demo.Demo) *policy.Table {
+	t.Helper()
+	table, err := policy.Decode(d.Build.Table)
+	require.NoError(t, err)
+	return table
 }
 
 func TestIssuedFindsATokenByItsHash(t *testing.T) {

@@ -19,15 +19,19 @@ const (
 	MainClient = "main"
 	// PingClient uses PingAM's endpoints, and the API below /v2/.
 	PingClient = "ping"
+	// VaultedClient uses the plain endpoints, and the API below /v3/. The vault
+	// signs it in: see Options.VaultSignIn.
+	VaultedClient = "vaulted"
 )
 
-// Client IDs of MainClient and PingClient.
+// Client IDs of the clients.
 const (
-	MainClientID = "demo-app"
-	PingClientID = "demo-ping"
+	MainClientID    = "demo-app"
+	PingClientID    = "demo-ping"
+	VaultedClientID = "demo-vault"
 )
 
-// Scope is what both clients ask for.
+// Scope is what all clients ask for.
 const Scope = "openid profile email offline_access"
 
 // Origins are the four origins of a running Demo, as browsers write them.
@@ -48,6 +52,8 @@ type Options struct {
 	// Now is the authorization server's clock. Nil: time.Now.
 	Now func() time.Time
 
+	// VaultSignIn adds VaultedClient, and with it the vault's own pages.
+	VaultSignIn bool
 	// RedirectPaths are further paths of the app origin where the
 	// authorization server may send an answer, beside "/".
 	RedirectPaths []string

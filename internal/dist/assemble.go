@@ -5,10 +5,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 
+	"tokenvault/internal/config"
 	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
 	"tokenvault/internal/wasmbuild"
@@ -35,13 +38,17 @@ const (
 type inputs struct {
 	table         *policy.Table
 	worker, scope string
+	pages         config.Pages
 	scripts       fs.FS // the files of package static
 	wasm          *wasmbuild.Output
 }
 
 // sources are the files of package static that a build uses.
 type sources struct {
-	client, clientTypes, interceptor, gowasm, proxy, page string
+	client, clientTypes, interceptor, gowasm, proxy, frame string
+
+	vaultwasm                    string // of the frame and of the pages
+	page, address, script, style string // of the pages
 }
 
 func readSources(scripts fs.FS) (s sources, err error) {
@@ -54,7 +61,12 @@ func readSources(scripts fs.FS) (s sources, err error) {
 		{"interceptor.js", &s.interceptor},
 		{"gowasm.js", &s.gowasm},
 		{"proxy.js", &s.proxy},
-		{static.FrameName, &s.page},
+		{static.FrameName, &s.frame},
+		{"vaultwasm.js", &s.vaultwasm},
+		{static.PageTemplate, &s.page},
+		{"address.js", &s.address},
+		{"page.js", &s.script},
+		{"page.css", &s.style},
 	} {
 		content, err := fs.ReadFile(scripts, source.name)
 		if err != nil {
@@ -81,6 +93,7 @@ type (
 	clientName struct {
 		Name     string `json:"name"`
 		ClientID string `json:"clientId"`
+		SignIn   string `json:"signIn"` // "app" or "vault", as in tokenvault.json
 	}
 	interceptorConfig struct {
 		Protocol  int         `json:"protocol"`
@@ -92,12 +105,17 @@ type (
 		Places    [][2]string `json:"places"`
 		Timeout   int64       `json:"timeout"`
 	}
-	proxyConfig struct {
+	vaultConfig struct {
 		Protocol  int    `json:"protocol"`
 		Wasm      string `json:"wasm"`
 		Integrity string `json:"integrity"`
 		Table     string `json:"table"`
 		App       string `json:"app"`
+	}
+	pageConfig struct {
+		vaultConfig
+		Language string       `json:"language"`
+		Texts    static.Texts `json:"texts"`
 	}
 )
 
@@ -127,14 +145,22 @@ func buildName(in inputs, src sources) string {
 	sum := sha256.New()
 	for _, part := range []string{
 		fmt.Sprint(protocol.Version), policy.Encode(in.table), in.worker, in.scope,
-		src.client, src.interceptor, src.gowasm, src.proxy, src.page,
+		src.client, src.interceptor, src.gowasm, src.vaultwasm, src.proxy, src.frame,
 		string(in.wasm.WasmExec), string(in.wasm.Interceptor), string(in.wasm.Proxy),
 	} {
-		// With its length before it no part can run over into the next.
-		fmt.Fprintf(sum, "%d:%s", len(part), part)
+		hashPart(sum, part)
+	}
+	if pages := static.Pages(in.table); len(pages) > 0 {
+		language, texts := speech(in.pages)
+		for _, part := range append(pages, src.page, src.address, src.script, src.style, language, literal(texts), string(in.wasm.SignIn)) {
+			hashPart(sum, part)
+		}
 	}
 	return hex.EncodeToString(sum.Sum(nil))[:16]
 }
+
+// hashPart adds a part with its length before it: none can run over into the next.
+func hashPart(sum hash.Hash, part string) { fmt.Fprintf(sum, "%d:%s", len(part), part) }
 
 // policyName is the hash of the policy. The page asks a worker for it, which may
 // be of a deployment before.
@@ -188,7 +214,10 @@ func placesOf(table *policy.Table) [][2]string {
 func clientNames(table *policy.Table) []clientName {
 	names := make([]clientName, len(table.Clients))
 	for i, client := range table.Clients {
-		names[i] = clientName{client.Name, client.ID}
+		names[i] = clientName{client.Name, client.ID, "app"}
+		if client.OwnsSignIn() {
+			names[i].SignIn = "vault"
+		}
 	}
 	return names
 }
@@ -208,29 +237,95 @@ func classicClient(module string) (string, error) {
 	return enclose(body + "\nglobalThis.tokenvault = connect();"), nil
 }
 
+// mark is a place in a page, and the file whose URL goes there.
+type mark struct {
+	text, attribute, name, content string
+}
+
 func assembleVault(in inputs, src sources, out files) error {
 	wasm := out.addHashed(vaultFolder, "proxy.wasm", in.wasm.Proxy)
-	proxy, err := configure("proxy.js", src.proxy, proxyConfig{
+	config := vaultConfig{
 		Protocol: protocol.Version,
 		Wasm:     wasm, Integrity: integrity(sha256Name, in.wasm.Proxy),
 		Table: policy.Encode(in.table), App: in.table.AppOrigin,
+	}
+	proxy, err := configure("proxy.js", src.proxy, config)
+	if err != nil {
+		return err
+	}
+	common := []mark{
+		{"{{wasm_exec}}", "src", "wasm_exec.js", string(in.wasm.WasmExec)},
+		{"{{gowasm}}", "src", "gowasm.js", src.gowasm},
+		{"{{vaultwasm}}", "src", "vaultwasm.js", src.vaultwasm},
+	}
+	frame := append(slices.Clip(common), mark{"{{proxy}}", "src", "proxy.js", proxy})
+	if err := out.addPage(static.FrameName, static.FrameName, src.frame, frame); err != nil {
+		return err
+	}
+	return assemblePages(in, src, common, out)
+}
+
+// assemblePages adds the vault's own pages, where a client signs in by them.
+func assemblePages(in inputs, src sources, common []mark, out files) error {
+	pages := static.Pages(in.table)
+	if len(pages) == 0 {
+		return nil
+	}
+	language, texts := speech(in.pages)
+	script, err := configure("page.js", src.script, pageConfig{
+		vaultConfig: vaultConfig{
+			Protocol: protocol.Version,
+			Wasm:     out.addHashed(vaultFolder, "signin.wasm", in.wasm.SignIn), Integrity: integrity(sha256Name, in.wasm.SignIn),
+			Table: policy.Encode(in.table), App: in.table.AppOrigin,
+		},
+		Language: language, Texts: texts,
 	})
 	if err != nil {
 		return err
 	}
-	page := src.page
-	for _, script := range []struct{ mark, name, content string }{
-		{"{{wasm_exec}}", "wasm_exec.js", string(in.wasm.WasmExec)},
-		{"{{gowasm}}", "gowasm.js", src.gowasm},
-		{"{{proxy}}", "proxy.js", proxy},
-	} {
-		url := out.addHashed(vaultFolder, script.name, []byte(script.content))
-		attributes := fmt.Sprintf(`src="%s" integrity="%s"`, url, integrity(sha384Name, []byte(script.content)))
-		if page, err = fill(static.FrameName, page, script.mark, attributes); err != nil {
+	own := append(
+		slices.Clip(common),
+		mark{"{{address}}", "src", "address.js", src.address},
+		mark{"{{page}}", "src", "page.js", script},
+		mark{"{{style}}", "href", "page.css", src.style},
+	)
+	for _, name := range pages {
+		page, err := fill(static.PageTemplate, src.page, "{{name}}", strings.TrimSuffix(name, ".html"))
+		if err != nil {
+			return err
+		}
+		if err := out.addPage(name, static.PageTemplate, page, own); err != nil {
 			return err
 		}
 	}
-	out[vaultFolder+static.FrameName] = []byte(page)
+	return nil
+}
+
+// speech returns the texts of the vault's own pages, and the language of those to use
+// where the browser's are not there.
+func speech(pages config.Pages) (language string, texts static.Texts) {
+	texts = static.PageTexts().With(pages.Texts)
+	if pages.Language == "" {
+		return static.PageLanguage, texts
+	}
+	return pages.Language, static.Texts{pages.Language: texts[pages.Language]}
+}
+
+// addPage adds a page of the vault, made of a template, and the files that it refers to
+// and pins.
+func (f files) addPage(name, template, page string, marks []mark) error {
+	for _, mark := range marks {
+		url := f.addHashed(vaultFolder, mark.name, []byte(mark.content))
+		attributes := fmt.Sprintf(`%s="%s" integrity="%s"`, mark.attribute, url, integrity(sha384Name, []byte(mark.content)))
+		var err error
+		if page, err = fill(template, page, mark.text, attributes); err != nil {
+			return err
+		}
+	}
+	if strings.Contains(page, "{{") {
+		return fmt.Errorf("%w: %s has a mark that nothing fills in", ErrTemplate, template)
+	}
+	f[vaultFolder+name] = []byte(page)
 	return nil
 }
 

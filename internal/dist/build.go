@@ -43,7 +43,7 @@ func Build(ctx context.Context, options Options) (*Manifest, error) {
 	}
 	return build(ctx, inputs{
 		table: table, worker: options.Config.App.Worker, scope: options.Config.App.Scope,
-		scripts: static.Files, wasm: wasm,
+		pages: options.Config.Pages, scripts: static.Files, wasm: wasm,
 	}, options.Out, options.Compression)
 }
 

@@ -46,7 +46,22 @@ func TestBuildHasTheFilesOfBothOrigins(t *testing.T) {
 		"headers/app.nginx.conf", "headers/vault.nginx.conf", "headers/app.Caddyfile", "headers/vault.Caddyfile",
 		"manifest.json",
 	})
-	require.Len(t, names, 18, "those and proxy.<hash>.js: %v", names)
+	require.Len(t, names, 19, "those, proxy.<hash>.js and vaultwasm.<hash>.js: %v", names)
+}
+
+func TestBuildHasThePagesOfASignIn(t *testing.T) {
+	all := read(t, os.DirFS(built(t, withSignIn(), Fast)))
+	for _, name := range []string{"login.html", "callback.html", "logout.html", "signed-out.html", "frontchannel-logout.html"} {
+		require.Contains(t, all, "vault/"+name)
+		require.Contains(t, all, "vault/"+name+".br")
+	}
+	for _, name := range []string{"address.js", "page.css"} {
+		content := scripts()[name].Data
+		require.Contains(t, all, "vault/"+static.HashedName(name, hexSHA256(content)))
+	}
+	opened, err := Open(built(t, withSignIn(), Fast))
+	require.NoError(t, err)
+	require.True(t, opened.Table.Clients[1].OwnsSignIn())
 }
 
 func TestEveryCompressibleFileHasTwins(t *testing.T) {
@@ -70,14 +85,14 @@ func TestEveryCompressibleFileHasTwins(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, all[name], gz, name)
 			}
-			require.Equal(t, 11, twins)
+			require.Equal(t, 12, twins)
 		})
 	}
 }
 
 func TestBuildNameChangesWithEveryInput(t *testing.T) {
 	name := func(bend func(*inputs)) string {
-		in := fixture()
+		in := withSignIn()
 		bend(&in)
 		src, err := readSources(in.scripts)
 		require.NoError(t, err)
@@ -104,6 +119,16 @@ func TestBuildNameChangesWithEveryInput(t *testing.T) {
 		"interceptor.js":  replace("interceptor.js"),
 		"proxy.js":        replace("proxy.js"),
 		"proxy.html":      replace("proxy.html"),
+		"vaultwasm.js":    replace("vaultwasm.js"),
+		"page.js":         replace("page.js"),
+		"page.css":        replace("page.css"),
+		"page.html":       replace("page.html"),
+		"address.js":      replace("address.js"),
+		"the sign-in":     func(in *inputs) { in.wasm.SignIn = module("go1.26.8", "other") },
+		"the language":    func(in *inputs) { in.pages.Language = "de" },
+		"a text": func(in *inputs) {
+			in.pages.Texts = map[string]map[string]string{"en": {"return": "To the app"}}
+		},
 	} {
 		got := name(bend)
 		require.Empty(t, seen[got], "%s gives the name of %s", what, seen[got])
@@ -130,7 +155,7 @@ func TestBuildRefusesAMixOfGoReleases(t *testing.T) {
 	require.NoError(t, err)
 	opened, err := Open(out)
 	require.NoError(t, err)
-	require.NoError(t, opened.CheckConfig(configuration.Table(), configuration.App.Worker, configuration.App.Scope))
+	require.NoError(t, opened.CheckConfig(configuration))
 }
 
 func TestBuildRefusesATableThatCannotWork(t *testing.T) {

@@ -47,8 +47,38 @@ func scripts() fstest.MapFS {
 		"gowasm.js":             file("'use strict';\nclass GoProgram {}\n"),
 		"interceptor.js":        file("'use strict';\nconst config = __TOKENVAULT_CONFIG__;\nself.seen = [config, GoProgram];\n"),
 		"proxy.js":              file("'use strict';\nconst config = __TOKENVAULT_CONFIG__;\n"),
-		"proxy.html":            file("<!doctype html>\n<script {{wasm_exec}}></script>\n<script {{gowasm}}></script>\n<script {{proxy}}></script>\n"),
+		"proxy.html": file("<!doctype html>\n<script {{wasm_exec}}></script>\n<script {{gowasm}}></script>\n" +
+			"<script {{vaultwasm}}></script>\n<script {{proxy}}></script>\n"),
+		"vaultwasm.js": file("'use strict';\n"),
+		"page.js":      file("'use strict';\nconst config = __TOKENVAULT_CONFIG__;\n"),
+		"page.css":     file("main { margin: auto }\n"),
+		"address.js":   file("'use strict';\n"),
+		"page.html": file("<!doctype html>\n<html data-page=\"{{name}}\">\n<script {{address}}></script>\n<link {{style}}>\n" +
+			"<script {{wasm_exec}}></script>\n<script {{gowasm}}></script>\n<script {{vaultwasm}}></script>\n<script {{page}}></script>\n"),
 	}
+}
+
+// tableWithSignIn has one more client, which the vault signs in.
+func tableWithSignIn() *policy.Table {
+	table := table()
+	table.Clients = append(table.Clients, policy.Client{
+		Name: "own", ID: "own", Issuer: "https://login.example.com",
+		Token:  policy.Endpoint{Origin: "https://auth.example.com", Path: "/token"},
+		Redact: []string{"access_token", "refresh_token", "id_token"},
+		SignIn: policy.SignIn{
+			Authorization: policy.Endpoint{Origin: "https://login.example.com", Path: "/authorize"},
+			Keys:          policy.Endpoint{Origin: "https://keys.example.com", Path: "/jwks"},
+			ReturnTo:      []string{"/*"},
+		},
+	})
+	return table
+}
+
+// withSignIn is a fixture whose vault has pages of its own.
+func withSignIn() inputs {
+	in := fixture()
+	in.table = tableWithSignIn()
+	return in
 }
 
 func table() *policy.Table {

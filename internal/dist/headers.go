@@ -15,6 +15,8 @@ type rule struct {
 	match   match
 	path    string // with exactly
 	headers []static.Header
+	// topLevel: for a document of its own only, where the server can tell.
+	topLevel bool
 }
 
 // match is the kind of a rule's paths. A path that several rules match is the
@@ -29,11 +31,19 @@ const (
 
 // vaultRules are the headers of the vault origin.
 func vaultRules(in inputs) []rule {
-	common := static.VaultHeaders(in.table)
-	return []rule{
+	common := static.VaultHeaders(in.table, static.FrameName)
+	rules := []rule{
 		{match: everything, headers: cached(common, static.NoStore)},
 		{match: hashedNames, headers: cached(common, static.CacheForever)},
 	}
+	for _, page := range static.Pages(in.table) {
+		rules = append(rules, rule{
+			path:     "/" + page,
+			headers:  cached(static.VaultHeaders(in.table, page), static.NoStore),
+			topLevel: static.TopLevel(page),
+		})
+	}
+	return rules
 }
 
 // appRules are the headers of our files in the app origin. All others are the
@@ -96,7 +106,7 @@ func addHeaderFiles(in inputs, all files) {
 		headerFolder + "app.nginx.conf":   nginx(appNotes, app),
 		headerFolder + "vault.Caddyfile":  caddy(vaultNotes, vault),
 		headerFolder + "app.Caddyfile":    caddy(appNotes, app),
-		vaultFolder + "_headers":          staticHost(vaultNotes, perFile(vault, paths(all, vaultFolder))),
+		vaultFolder + "_headers":          staticHost(vaultNotes, vaultPerFile(in, paths(all, vaultFolder))),
 		appFolder + "_headers":            staticHost(appNotes, app),
 	}
 	for name, content := range generated {
@@ -119,8 +129,12 @@ func nginx(notes []string, rules []rule) []byte {
 			everything:  "/",
 		}[rule.match]
 		fmt.Fprintf(&b, "\nlocation %s {\n", location)
+		if rule.topLevel {
+			// A browser that does not say gets it: the page looks for itself.
+			b.WriteString("    if ($http_sec_fetch_dest !~ \"^(document)?$\") {\n        return 403;\n    }\n")
+		}
 		b.WriteString("    limit_except GET {\n        deny all;\n    }\n")
-		b.WriteString("    types {\n        text/html html;\n        text/javascript js mjs;\n        text/plain ts;\n        application/wasm wasm;\n    }\n    charset utf-8;\n    charset_types text/javascript text/plain;\n")
+		b.WriteString("    types {\n        text/css css;\n        text/html html;\n        text/javascript js mjs;\n        text/plain ts;\n        application/wasm wasm;\n    }\n    charset utf-8;\n    charset_types text/css text/javascript text/plain;\n")
 		for _, header := range rule.headers {
 			always := " always"
 			if header.Name == cacheControl {
@@ -159,31 +173,50 @@ func caddy(notes []string, rules []rule) []byte {
 		}
 		b.WriteString("\t}\n")
 	}
+	var topLevel []string
+	for _, rule := range rules {
+		if rule.topLevel {
+			topLevel = append(topLevel, rule.path)
+		}
+	}
+	if len(topLevel) > 0 {
+		// A browser that does not say gets them: the pages look for themselves.
+		fmt.Fprintf(&b, "\t@embedded {\n\t\tpath %s\n\t\theader Sec-Fetch-Dest *\n\t\tnot header Sec-Fetch-Dest document\n\t}\n", strings.Join(topLevel, " "))
+		b.WriteString("\trespond @embedded 403\n")
+	}
 	b.WriteString("\tfile_server {\n\t\tprecompressed br gzip\n\t}\n}\n")
 	return []byte(b.String())
 }
 
-// perFile rewrites rules for hosts that know paths only and join the values of
-// a header that two rules set: what differs from file to file is said for each
-// file, the rest once for everything.
-func perFile(rules []rule, paths []string) []rule {
-	common := rule{match: everything}
-	caches := map[bool]static.Header{}
-	for _, rule := range rules {
-		for _, header := range rule.headers {
-			if header.Name == cacheControl {
-				caches[rule.match == hashedNames] = header
-			} else if rule.match == everything {
-				common.headers = append(common.headers, header)
+// vaultPerFile are the vault's rules for hosts that know paths only and join the
+// values of a header that two rules set: what differs from file to file is said for
+// each file, the rest once for everything. The policy alone is said twice where the
+// vault has pages, since a path that no rule names needs one too.
+func vaultPerFile(in inputs, paths []string) []rule {
+	all := static.VaultHeadersOfAll(in.table)
+	split := []rule{{match: everything, headers: all}}
+	add := func(path string, headers []static.Header, cache string) {
+		rule := rule{path: path}
+		for _, header := range headers {
+			if !slices.Contains(all, header) {
+				rule.headers = append(rule.headers, header)
 			}
 		}
+		rule.headers = cached(rule.headers, cache)
+		split = append(split, rule)
 	}
-	split := []rule{common}
 	for _, path := range paths {
-		split = append(split, rule{path: path, headers: []static.Header{caches[static.Hashed(path)]}})
-		// Some hosts serve a page under its name without the extension.
-		if short, isPage := strings.CutSuffix(path, ".html"); isPage {
-			split = append(split, rule{path: short, headers: []static.Header{caches[false]}})
+		short, isPage := strings.CutSuffix(path, ".html")
+		switch {
+		case isPage:
+			headers := static.VaultHeaders(in.table, path[1:])
+			add(path, headers, static.NoStore)
+			// Some hosts serve a page under its name without the extension.
+			add(short, headers, static.NoStore)
+		case static.Hashed(path):
+			add(path, nil, static.CacheForever)
+		default:
+			add(path, nil, static.NoStore)
 		}
 	}
 	return split

@@ -84,7 +84,7 @@ func headerFiles(tb testing.TB, in inputs) files {
 func TestVaultHeaderFilesSayWhatServeSends(t *testing.T) {
 	in := fixture()
 	all := headerFiles(t, in)
-	common := static.VaultHeaders(in.table)
+	common := static.VaultHeaders(in.table, static.FrameName)
 	kept, forgotten := toMap(cached(common, static.CacheForever)), toMap(cached(common, static.NoStore))
 
 	require.Equal(t, heads{"/": forgotten, `~ "` + static.HashedPattern + `"`: kept}, nginxHeads(t, all["headers/vault.nginx.conf"]))
@@ -105,6 +105,60 @@ func TestVaultHeaderFilesSayWhatServeSends(t *testing.T) {
 		delete(found, path)
 	}
 	require.Len(t, found, 1)
+}
+
+// The vault's own pages have headers of their own, in every format.
+func TestHeaderFilesOfPages(t *testing.T) {
+	in := withSignIn()
+	all := headerFiles(t, in)
+	frame := static.VaultHeaders(in.table, static.FrameName)
+	forgotten, kept := toMap(cached(frame, static.NoStore)), toMap(cached(frame, static.CacheForever))
+	nginx := heads{"/": forgotten, `~ "` + static.HashedPattern + `"`: kept}
+	caddy := heads{"*": forgotten, static.HashedPattern: kept}
+	for _, page := range static.Pages(in.table) {
+		head := toMap(cached(static.VaultHeaders(in.table, page), static.NoStore))
+		nginx["= /"+page], caddy["/"+page] = head, head
+	}
+	require.Len(t, nginx, 7)
+	require.Equal(t, nginx, nginxHeads(t, all["headers/vault.nginx.conf"]))
+	require.Equal(t, caddy, caddyHeads(t, all["headers/vault.Caddyfile"]))
+
+	const csp = "Content-Security-Policy"
+	found := staticHeads(t, all["vault/_headers"])
+	require.Equal(t, toMap(static.VaultHeadersOfAll(in.table)), found["/*"])
+	for _, page := range append(static.Pages(in.table), static.FrameName) {
+		want := map[string]string{cacheControl: static.NoStore, csp: toMap(static.VaultHeaders(in.table, page))[csp]}
+		require.Equal(t, want, found["/"+page])
+		require.Equal(t, want, found["/"+strings.TrimSuffix(page, ".html")])
+	}
+	for path, head := range found {
+		if static.Hashed(path) {
+			require.Equal(t, map[string]string{cacheControl: static.CacheForever}, head)
+		}
+	}
+}
+
+// Only what is shown to a person is refused to a frame, and only where the browser
+// says that it is one.
+func TestHeaderFilesRefusePagesToFrames(t *testing.T) {
+	all := headerFiles(t, withSignIn())
+	nginx := string(all["headers/vault.nginx.conf"])
+	for _, location := range strings.Split(nginx, "\nlocation ")[1:] {
+		path, rest, _ := strings.Cut(location, " {\n")
+		guard := strings.HasPrefix(rest, "    if ($http_sec_fetch_dest !~ \"^(document)?$\") {\n        return 403;\n    }\n")
+		require.Equal(t, static.TopLevel(strings.TrimPrefix(path, "= /")), guard, path)
+	}
+	require.Contains(t, string(all["headers/vault.Caddyfile"]), `	@embedded {
+		path /login.html /callback.html /logout.html /signed-out.html
+		header Sec-Fetch-Dest *
+		not header Sec-Fetch-Dest document
+	}
+	respond @embedded 403
+	file_server {
+`)
+	plain := headerFiles(t, fixture())
+	require.NotContains(t, string(plain["headers/vault.nginx.conf"]), "sec_fetch")
+	require.NotContains(t, string(plain["headers/vault.Caddyfile"]), "Sec-Fetch")
 }
 
 func TestAppHeaderFilesNameOurFilesOnly(t *testing.T) {

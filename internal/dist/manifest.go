@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"tokenvault/internal/config"
 	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
 )
@@ -21,6 +22,7 @@ type Manifest struct {
 	Worker   string `json:"worker"`   // path of the service worker the page registers
 	Scope    string `json:"scope"`
 	Table    string `json:"table"` // the policy baked in, see policy.Decode
+	Pages    string `json:"pages"` // hash of what the configuration says about the vault's own pages
 	Files    []File `json:"files"` // in the order of their names
 }
 
@@ -36,12 +38,16 @@ func newManifest(in inputs, build string, all files) *Manifest {
 	m := &Manifest{
 		Protocol: protocol.Version, Build: build, Go: in.wasm.GoVersion,
 		Worker: in.worker, Scope: in.scope, Table: policy.Encode(in.table),
+		Pages: pagesName(in.pages),
 	}
 	for _, name := range all.names() {
 		m.Files = append(m.Files, describe(name, all[name]))
 	}
 	return m
 }
+
+// pagesName is the hash of the texts and the language that a configuration sets.
+func pagesName(pages config.Pages) string { return hexSHA256([]byte(literal(pages)))[:16] }
 
 func describe(name string, content []byte) File {
 	return File{

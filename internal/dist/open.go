@@ -5,8 +5,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"tokenvault/internal/config"
 	"tokenvault/internal/policy"
 )
 
@@ -56,21 +58,27 @@ func Open(dir string) (*Dist, error) {
 	return &Dist{Manifest: manifest, Table: table, App: app, Vault: vault}, nil
 }
 
-// CheckConfig returns an error unless the build was made for this table, worker
-// and scope. Endpoints that the table leaves open are the ones discovered at
-// build time.
-func (d *Dist) CheckConfig(table *policy.Table, worker, scope string) error {
-	expected := *table
-	expected.Clients = make([]policy.Client, len(table.Clients))
-	for i, client := range table.Clients {
-		if client.Token.IsZero() && i < len(d.Table.Clients) {
-			built := d.Table.Clients[i]
-			client.Token, client.Revocation = built.Token, built.Revocation
-			client.UserInfo, client.EndSession = built.UserInfo, built.EndSession
+// CheckConfig returns an error unless the build was made for this configuration. What
+// that leaves to discovery is as it was found at build time.
+func (d *Dist) CheckConfig(c *config.Config) error {
+	expected := *c
+	expected.Clients = slices.Clone(c.Clients)
+	fits := len(c.Clients) == len(d.Table.Clients)
+	for i := range expected.Clients {
+		client := &expected.Clients[i]
+		if fits && client.Endpoints.Token.IsZero() {
+			built := &d.Table.Clients[i]
+			client.Endpoints = config.Endpoints{
+				Token: built.Token, Revocation: built.Revocation, UserInfo: built.UserInfo, EndSession: built.EndSession,
+				Authorization: built.SignIn.Authorization, Keys: built.SignIn.Keys, Pushed: built.SignIn.Pushed,
+			}
+			// A build with the configuration's would have the endpoint.
+			fits = !client.SignIn.Pushed || !built.SignIn.Pushed.IsZero()
+			client.SignIn.RequireIssuer = client.SignIn.RequireIssuer || built.SignIn.RequireIssuer
 		}
-		expected.Clients[i] = client
 	}
-	if policy.Encode(&expected) != d.Manifest.Table || worker != d.Manifest.Worker || scope != d.Manifest.Scope {
+	if !fits || policy.Encode(expected.Table()) != d.Manifest.Table || pagesName(c.Pages) != d.Manifest.Pages ||
+		c.App.Worker != d.Manifest.Worker || c.App.Scope != d.Manifest.Scope {
 		return fmt.Errorf("%w; run tokenvault build again", ErrStale)
 	}
 	return nil

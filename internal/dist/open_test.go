@@ -6,9 +6,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"tokenvault/internal/config"
 	"tokenvault/internal/policy"
 	"tokenvault/static"
 )
@@ -99,32 +101,83 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-func TestCheckConfig(t *testing.T) {
-	opened, err := Open(built(t, fixture(), Fast))
-	require.NoError(t, err)
+// configuration is what withSignIn is made of.
+func configuration() *config.Config {
+	t := tableWithSignIn()
+	main, own := t.Clients[0], t.Clients[1]
+	return &config.Config{
+		App:            config.App{Origin: t.AppOrigin, Worker: "/interceptor.js", Scope: "/"},
+		Vault:          config.Vault{Origin: t.VaultOrigin},
+		RequestTimeout: 30 * time.Second,
+		Clients: []config.Client{
+			{Name: main.Name, ClientID: main.ID, Endpoints: config.Endpoints{Token: main.Token}, Redact: main.Redact, Resources: main.Resources},
+			{
+				Name: own.Name, ClientID: own.ID, Issuer: own.Issuer, Redact: own.Redact,
+				Endpoints: config.Endpoints{Token: own.Token, Authorization: own.SignIn.Authorization, Keys: own.SignIn.Keys},
+				SignIn:    config.SignIn{ByVault: true, ReturnTo: own.SignIn.ReturnTo},
+			},
+		},
+	}
+}
 
+func TestCheckConfig(t *testing.T) {
+	plain, strict := withSignIn(), withSignIn()
+	strict.table.Clients[1].SignIn.RequireIssuer = true
+	strict.table.Clients[1].SignIn.Pushed = policy.Endpoint{Origin: "https://auth.example.com", Path: "/par"}
+
+	undiscovered := func(c *config.Config) { c.Clients[1].Endpoints = config.Endpoints{} }
 	tests := []struct {
-		name          string
-		bend          func(*policy.Table)
-		worker, scope string
-		want          error
+		name string
+		in   inputs
+		bend func(*config.Config)
+		want error
 	}{
-		{"the same", func(*policy.Table) {}, "/interceptor.js", "/", nil},
-		{"endpoints left to discovery", func(t *policy.Table) { t.Clients[0].Token = policy.Endpoint{} }, "/interceptor.js", "/", nil},
-		{"another resource", func(t *policy.Table) { t.Clients[0].Resources[0].Path = "/*" }, "/interceptor.js", "/", ErrStale},
-		{"another token endpoint", func(t *policy.Table) { t.Clients[0].Token.Path = "/other" }, "/interceptor.js", "/", ErrStale},
-		{"one client more", func(t *policy.Table) {
-			t.Clients = append(t.Clients, policy.Client{Name: "other", ID: "other"})
-		}, "/interceptor.js", "/", ErrStale},
-		{"another app", func(t *policy.Table) { t.AppOrigin = "https://other.example.com" }, "/interceptor.js", "/", ErrStale},
-		{"another worker", func(*policy.Table) {}, "/sw.js", "/", ErrStale},
-		{"another scope", func(*policy.Table) {}, "/interceptor.js", "/app/", ErrStale},
+		{"the same", plain, func(*config.Config) {}, nil},
+		{"endpoints left to discovery", plain, func(c *config.Config) { c.Clients[0].Endpoints = config.Endpoints{} }, nil},
+		{"endpoints of a sign-in left to discovery", plain, undiscovered, nil},
+		{"what discovery turned on", strict, undiscovered, nil},
+		{"what discovery turned on and the configuration too", strict, func(c *config.Config) {
+			undiscovered(c)
+			c.Clients[1].SignIn.Pushed, c.Clients[1].SignIn.RequireIssuer = true, true
+		}, nil},
+		{"pushed requests that the build does not make", plain, func(c *config.Config) {
+			undiscovered(c)
+			c.Clients[1].SignIn.Pushed = true
+		}, ErrStale},
+		{"a required iss that the build does not require", plain, func(c *config.Config) {
+			undiscovered(c)
+			c.Clients[1].SignIn.RequireIssuer = true
+		}, ErrStale},
+		{"a sign-in by the app", plain, func(c *config.Config) {
+			undiscovered(c)
+			c.Clients[1].SignIn = config.SignIn{}
+		}, ErrStale},
+		{"a sign-in by the vault", plain, func(c *config.Config) {
+			c.Clients[0].Endpoints, c.Clients[0].SignIn = config.Endpoints{}, c.Clients[1].SignIn
+		}, ErrStale},
+		{"another claim", plain, func(c *config.Config) { c.Clients[1].SignIn.Claims = []string{"sub"} }, ErrStale},
+		{"DPoP", plain, func(c *config.Config) { c.Clients[1].DPoP = true }, ErrStale},
+		{"another language", plain, func(c *config.Config) { c.Pages.Language = "de" }, ErrStale},
+		{"another text", plain, func(c *config.Config) { c.Pages.Texts = map[string]map[string]string{"en": {"cancel": "No"}} }, ErrStale},
+		{"another resource", plain, func(c *config.Config) {
+			c.Clients[0].Resources = []policy.Rule{{Origin: "https://api.example.com", Path: "/*", Methods: []string{"GET"}}}
+		}, ErrStale},
+		{"another token endpoint", plain, func(c *config.Config) { c.Clients[0].Endpoints.Token.Path = "/other" }, ErrStale},
+		{"one client more", plain, func(c *config.Config) {
+			c.Clients = append(c.Clients, config.Client{Name: "other", ClientID: "other"})
+		}, ErrStale},
+		{"one client less", plain, func(c *config.Config) { c.Clients = c.Clients[:1] }, ErrStale},
+		{"another app", plain, func(c *config.Config) { c.App.Origin = "https://other.example.com" }, ErrStale},
+		{"another worker", plain, func(c *config.Config) { c.App.Worker = "/sw.js" }, ErrStale},
+		{"another scope", plain, func(c *config.Config) { c.App.Scope = "/app/" }, ErrStale},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			bent := table()
+			opened, err := Open(built(t, test.in, Fast))
+			require.NoError(t, err)
+			bent := configuration()
 			test.bend(bent)
-			err := opened.CheckConfig(bent, test.worker, test.scope)
+			err = opened.CheckConfig(bent)
 			if test.want == nil {
 				require.NoError(t, err)
 			} else {

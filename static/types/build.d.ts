@@ -24,17 +24,17 @@ declare const __TOKENVAULT_CONFIG__: {
   clients: { name: string; clientId: string; signIn: 'app' | 'vault' }[];
   /** client, interceptor: requestTimeout in milliseconds */
   timeout: number;
-  /** interceptor, proxy: URL of the binary */
+  /** interceptor, proxy, page: URL of the binary */
   wasm: string;
-  /** interceptor, proxy: its SRI hash */
+  /** interceptor, proxy, page: its SRI hash */
   integrity: string;
-  /** interceptor, proxy: the encoded policy */
+  /** interceptor, proxy, page: the encoded policy */
   table: string;
   /** proxy, page: the app origin */
   app: string;
-  /** page: the language, "" for the user's */
+  /** page: the language of texts to use where the browser's are not there */
   language: string;
-  /** page: texts by language and key */
+  /** page: all texts by language and key */
   texts: Record<string, Record<string, string>>;
 };
 
