@@ -42,6 +42,13 @@ const validConfiguration = `{
   }]
 }`
 
+// signInConfiguration is validConfiguration with a sign-in by the vault.
+func signInConfiguration() string {
+	return strings.Replace(validConfiguration, `"endpoints": { "token": "https://auth.example.com/token" }`,
+		`"issuer": "https://auth.example.com", "signIn": "vault", "endpoints": { "token": "https://auth.example.com/token",
+	  "authorization": "https://auth.example.com/authorize", "jwks": "https://auth.example.com/jwks" }`, 1)
+}
+
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{{"-h"}, {"--help"}, {"help"}} {
 		got := runCommand(t, args...)
@@ -122,11 +129,10 @@ func TestCheckNamesRedirectOrigins(t *testing.T) {
 }
 
 func TestCheckNamesWhatToRegister(t *testing.T) {
-	const owned = `"issuer": "https://auth.example.com", "signIn": "vault", "endpoints": { "token": "https://auth.example.com/token",
-	  "authorization": "https://auth.example.com/authorize", "jwks": "https://auth.example.com/jwks" }`
-	for _, client := range []string{owned, `"issuer": "https://auth.example.com", "signIn": "vault"`} {
-		got := runCommand(t, "check", "--config", configuration(t, strings.Replace(validConfiguration,
-			`"endpoints": { "token": "https://auth.example.com/token" }`, client, 1)))
+	undiscovered := strings.Replace(validConfiguration,
+		`"endpoints": { "token": "https://auth.example.com/token" }`, `"issuer": "https://auth.example.com", "signIn": "vault"`, 1)
+	for _, text := range []string{signInConfiguration(), undiscovered} {
+		got := runCommand(t, "check", "--config", configuration(t, text))
 		require.Equal(t, exitOK, got.code, got.stderr)
 		for _, line := range []string{
 			"redirect URI              https://vault.example.com/callback.html\n",

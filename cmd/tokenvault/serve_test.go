@@ -48,6 +48,22 @@ func buildDist(tb testing.TB) (config, dist string) {
 	return config, dist
 }
 
+func TestBuildNamesWhatToRegister(t *testing.T) {
+	run := func(text string) string {
+		got := runCommand(t, "build", "--config", configuration(t, text), "--out", filepath.Join(t.TempDir(), "dist"), "--source", sources(t), "--fast")
+		require.Equal(t, exitOK, got.code, got.stderr)
+		return got.stdout
+	}
+	require.NotContains(t, run(validConfiguration), "register")
+	require.Contains(t, run(signInConfiguration()), `
+For the clients that the vault signs in, register at the authorization server, and no URL of the app:
+
+  redirect URI              https://vault.example.com/callback.html
+  post-logout redirect URI  https://vault.example.com/signed-out.html
+  front-channel logout URI  https://vault.example.com/frontchannel-logout.html
+`)
+}
+
 func TestBuildRefuses(t *testing.T) {
 	config := configuration(t, validConfiguration)
 	t.Run("no sources", func(t *testing.T) {
