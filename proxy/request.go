@@ -318,6 +318,7 @@ func (p *Proxy) Head(id uint32, response Response) Answer {
 	scrub := newScrubber(p.hiddenValues(&p.table.Clients[ex.client], ex.used))
 	issued, count := p.sessions.issuedSince(0)
 	scrub.hide(issued)
+	p.tellStepUp(ex, response, scrub)
 	answer := Answer{
 		Action: Deliver, Status: response.Status, StatusText: scrub.text(response.StatusText),
 		URL: scrub.text(ex.finalURL(response.Redirected)), Headers: scrubHeaders(scrub, response.Headers),
@@ -348,6 +349,27 @@ func (p *Proxy) again(ex *exchange, response Response) func(context.Context, *ex
 		}
 	}
 	return nil
+}
+
+// tellStepUp tells the page of this frame what sign-in an API wants (RFC 9470 §3): the
+// frames of other tabs are about other requests. The page gets the words of the API,
+// scrubbed like the header that they are from.
+func (p *Proxy) tellStepUp(ex *exchange, response Response, scrub *scrubber) {
+	if ex.kind == policy.EndSession || !ex.sawToken(response) {
+		return
+	}
+	wanted, ok := challengeWith("insufficient_user_authentication", response.Status, response.Headers)
+	if !ok {
+		return
+	}
+	var details []string
+	if wanted.acrValues != "" && printable(wanted.acrValues) {
+		details = append(details, "acrValues", scrub.text(wanted.acrValues))
+	}
+	if _, ok := number(wanted.maxAge); ok {
+		details = append(details, "maxAge", wanted.maxAge)
+	}
+	p.tell(Event{Client: p.table.Clients[ex.client].Name, Name: protocol.EventStepUp, Details: details})
 }
 
 // follow takes up a redirect to another origin that is on the list: the browser

@@ -65,6 +65,9 @@ const (
 	EventSignedIn  = "signedin"
 	EventRefreshed = "refreshed"
 	EventSignedOut = "signedout"
+	// EventStepUp says that an API wants a stronger or newer sign-in (RFC 9470). It has
+	// the details acrValues and maxAge.
+	EventStepUp = "stepup"
 )
 
 // Code is the stable name of an error, for programs. The message beside it is
