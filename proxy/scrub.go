@@ -65,6 +65,9 @@ func (s *scrubber) hide(secrets []string) {
 	}
 }
 
+// contains has too many callers to be inlined.
+//
+//go:noinline
 func contains(list []string, item string) bool {
 	for _, s := range list {
 		if s == item {

@@ -18,14 +18,14 @@ func TestStepUp(t *testing.T) {
 		want     string // the event, "" for none
 	}{
 		{"both", apiURL, Response{Status: 401, Headers: []string{"WWW-Authenticate", "Bearer " + stepUp + `, acr_values="urn:a b", max_age="0"`}}, "main stepup acrValues urn:a b maxAge 0"},
-		{"a proof", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "DPoP " + stepUp + `, max_age=300`}}, "main stepup maxAge 300"},
-		{"neither", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp}}, "main stepup"},
-		{"no number", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp + `, max_age="-1"`}}, "main stepup"},
-		{"a number that is too long", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp + `, max_age="` + strings.Repeat("1", 19) + `"`}}, "main stepup"},
-		{"a line feed", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp + ", acr_values=\"a\nb\""}}, "main stepup"},
-		{"an echo of the token", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp + `, acr_values="` + accessToken(1) + `"`}}, "main stepup acrValues REDACTED"},
-		{"of the UserInfo endpoint", userInfoURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp}}, "main stepup"},
-		{"of the same origin, after a redirect", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp}, Redirected: targetOf(apiURL + "/moved")}, "main stepup"},
+		{"a proof", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "DPoP " + stepUp + `, max_age=300`}}, "main stepup acrValues  maxAge 300"},
+		{"neither", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp}}, "main stepup acrValues  maxAge "},
+		{"no number", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp + `, max_age="-1"`}}, "main stepup acrValues  maxAge "},
+		{"a number that is too long", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp + `, max_age="` + strings.Repeat("1", 19) + `"`}}, "main stepup acrValues  maxAge "},
+		{"a line feed", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp + ", acr_values=\"a\nb\""}}, "main stepup acrValues  maxAge "},
+		{"an echo of the token", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp + `, acr_values="` + accessToken(1) + `"`}}, "main stepup acrValues REDACTED maxAge "},
+		{"of the UserInfo endpoint", userInfoURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp}}, "main stepup acrValues  maxAge "},
+		{"of the same origin, after a redirect", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp}, Redirected: targetOf(apiURL + "/moved")}, "main stepup acrValues  maxAge "},
 		{"of an origin that has not seen the token", apiURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp}, Redirected: targetOf(storageOrigin + "/a")}, ""},
 		{"of the end-session endpoint", endURL, Response{Status: 401, Headers: []string{"www-authenticate", "Bearer " + stepUp}}, ""},
 		{"another status", apiURL, Response{Status: 403, Headers: []string{"www-authenticate", "Bearer " + stepUp}}, ""},
@@ -61,5 +61,5 @@ func TestStepUpAfterARetry(t *testing.T) {
 	id, _ := frame.start(t.Context(), request{url: apiURL})
 	frame.settle(t.Context(), id, frame.Head(id, Response{Status: 401, Headers: invalidToken}))
 	require.Equal(t, Deliver, frame.Head(id, challengedWith("insufficient_user_authentication")).Action)
-	require.Equal(t, []string{"main signedin", "main refreshed", "main stepup"}, frame.heard())
+	require.Equal(t, []string{"main signedin", "main refreshed", "main stepup acrValues  maxAge "}, frame.heard())
 }

@@ -80,7 +80,7 @@ func configure(n uint32) uint32 {
 		Fetcher: browser.Fetcher{},
 		Bus:     bus,
 		Clock:   time.Now,
-		Crypto:  cryptography{database},
+		Crypto:  &cryptography{database},
 	}, tell)
 	go current.Warm(context.Background())
 	return memory.Answer(nil, "")
