@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 
 	"tokenvault/internal/base64url"
 	"tokenvault/internal/dpop"
@@ -19,7 +18,7 @@ const useNonce = "use_dpop_nonce"
 func (p *Proxy) proof(ctx context.Context, client *policy.Client, method, origin, path string, token secret.String) (string, error) {
 	key, err := p.crypto.ProofKey(ctx, client.Name)
 	if err != nil {
-		return "", errors.Join(errStorage, err)
+		return "", storageError(err)
 	}
 	id, err := p.crypto.Random(16)
 	if err != nil {
@@ -50,7 +49,7 @@ func (p *Proxy) hash(ctx context.Context, text string) (string, error) {
 func (p *Proxy) proofThumbprint(ctx context.Context, client *policy.Client) (string, error) {
 	key, err := p.crypto.ProofKey(ctx, client.Name)
 	if err != nil {
-		return "", errors.Join(errStorage, err)
+		return "", storageError(err)
 	}
 	return p.hash(ctx, dpop.Key(key.Public()))
 }

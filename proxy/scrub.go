@@ -136,6 +136,8 @@ func (s *scrubber) next(buf []byte, at int) int {
 }
 
 // text scrubs a whole string.
+//
+//go:noinline
 func (s *scrubber) text(text string) string {
 	return string(s.write([]byte(text), true))
 }

@@ -44,6 +44,8 @@ func (s *session) tokens() []*grant {
 }
 
 // token returns the access token for an indicator; one that is not alive for none.
+//
+//go:noinline
 func (s *session) token(indicator string) *grant {
 	for _, token := range s.tokens() {
 		if token.indicator == indicator {

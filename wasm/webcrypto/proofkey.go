@@ -72,9 +72,6 @@ var _ proxy.ProofKey = (*proofKey)(nil)
 
 // take reads what is stored, and refuses what generatePair does not make.
 func (k *proofKey) take(ctx context.Context, pair js.Value) error {
-	if pair.Type() != js.TypeObject {
-		return ErrProofKey
-	}
 	var script browser.Script
 	k.private = script.Get(pair, "privateKey")
 	algorithm := script.Get(k.private, "algorithm")
