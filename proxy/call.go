@@ -82,6 +82,7 @@ func decodeCall(pairs []string) (c call, ok bool) {
 	return c, len(pairs)%2 == 0 && version == protocol.VersionText && kind == protocol.MessageCall && c.operation != ""
 }
 
+//go:noinline
 func callError(code protocol.Code, message string) []string {
 	return []string{"error", string(code), message}
 }

@@ -19,7 +19,7 @@ func challengeWith(code string, status int, headers []string) (found challenge, 
 	text := header(headers, "www-authenticate")
 	ours := false // of a scheme that tokens are sent with
 	for {
-		text = strings.TrimLeft(text, ", \t")
+		text = skip(text, ", \t")
 		word := upTo(text, ", \t=\"")
 		value, rest, is := parameterValue(text[len(word):])
 		text = rest
@@ -60,14 +60,22 @@ func upTo(text, ends string) string {
 	return text
 }
 
+// skip returns what text has behind characters of these at its beginning.
+func skip(text, these string) string {
+	for text != "" && strings.IndexByte(these, text[0]) >= 0 {
+		text = text[1:]
+	}
+	return text
+}
+
 // parameterValue reads the value behind a name, if it is that of a parameter: rest
 // is what follows. A value whose quotes do not end takes all of the text.
 func parameterValue(text string) (value, rest string, is bool) {
-	value, is = strings.CutPrefix(strings.TrimLeft(text, " \t"), "=")
+	value, is = strings.CutPrefix(skip(text, " \t"), "=")
 	if !is {
 		return "", text, false
 	}
-	value = strings.TrimLeft(value, " \t")
+	value = skip(value, " \t")
 	if !strings.HasPrefix(value, `"`) {
 		plain := upTo(value, ", \t\"")
 		return plain, value[len(plain):], true

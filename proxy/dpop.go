@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 
 	"tokenvault/internal/base64url"
 	"tokenvault/internal/dpop"
@@ -16,10 +15,10 @@ const useNonce = "use_dpop_nonce"
 
 // proof makes the proof for one request (RFC 9449 §4): with the hash of the access
 // token that goes with it, if one does.
-func (p *Proxy) proof(ctx context.Context, client *policy.Client, method string, origin, path string, token secret.String) (string, error) {
+func (p *Proxy) proof(ctx context.Context, client *policy.Client, method, origin, path string, token secret.String) (string, error) {
 	key, err := p.crypto.ProofKey(ctx, client.Name)
 	if err != nil {
-		return "", errors.Join(errStorage, err)
+		return "", storageError(err)
 	}
 	id, err := p.crypto.Random(16)
 	if err != nil {
@@ -27,21 +26,22 @@ func (p *Proxy) proof(ctx context.Context, client *policy.Client, method string,
 	}
 	proof := dpop.Proof{
 		ID: base64url.Encode(id), Method: method, URL: origin + path,
-		IssuedAt: p.clock().Unix(), Nonce: p.nonces.get(origin),
+		IssuedAt: p.clock().Unix(), Nonce: p.nonceFor(origin),
 	}
 	if !token.IsZero() {
-		hash, err := p.crypto.Digest(ctx, "SHA-256", []byte(token.Expose())) // EXPOSE: its hash goes into the proof
-		if err != nil {
+		if proof.TokenHash, err = p.hash(ctx, token.Expose()); err != nil { // EXPOSE: its hash goes into the proof
 			return "", err
 		}
-		proof.TokenHash = base64url.Encode(hash)
 	}
 	input := dpop.Input(dpop.Key(key.Public()), &proof)
 	signature, err := key.Sign(ctx, []byte(input))
-	if err != nil {
-		return "", errors.Join(errStorage, err)
-	}
-	return input + "." + base64url.Encode(signature), nil
+	return input + "." + base64url.Encode(signature), err
+}
+
+// hash returns the SHA-256 of a text, encoded.
+func (p *Proxy) hash(ctx context.Context, text string) (string, error) {
+	hash, err := p.crypto.Digest(ctx, "SHA-256", []byte(text))
+	return base64url.Encode(hash), err
 }
 
 // proofThumbprint returns the hash of the client's key (RFC 7638) by which an
@@ -49,27 +49,26 @@ func (p *Proxy) proof(ctx context.Context, client *policy.Client, method string,
 func (p *Proxy) proofThumbprint(ctx context.Context, client *policy.Client) (string, error) {
 	key, err := p.crypto.ProofKey(ctx, client.Name)
 	if err != nil {
-		return "", errors.Join(errStorage, err)
+		return "", storageError(err)
 	}
-	hash, err := p.crypto.Digest(ctx, "SHA-256", []byte(dpop.Key(key.Public())))
-	return base64url.Encode(hash), err
+	return p.hash(ctx, dpop.Key(key.Public()))
 }
 
 // ask sends a form to an endpoint of the authorization server that binds what it
 // answers to the client's key, if it has one. A server that wants its nonce in the
 // proof is asked once more.
 func (p *Proxy) ask(ctx context.Context, client *policy.Client, endpoint policy.Endpoint, parameters form, headers []string, credentials string) (FetchResponse, error) {
+	url := endpoint.URL()
 	if !client.DPoP {
-		return p.postForm(ctx, endpoint.URL(), parameters, headers, credentials)
+		return p.postForm(ctx, url, parameters, headers, credentials)
 	}
 	for again := false; ; again = true {
 		proof, err := p.proof(ctx, client, "POST", endpoint.Origin, endpoint.Path, secret.String{})
 		if err != nil {
 			return FetchResponse{}, err
 		}
-		proved := append(append([]string(nil), headers...), "dpop", proof)
-		reply, err := p.postForm(ctx, endpoint.URL(), parameters, proved, credentials)
-		given := p.nonces.note(endpoint.Origin, reply.Headers)
+		reply, err := p.postForm(ctx, url, parameters, append([]string{"dpop", proof}, headers...), credentials)
+		given := p.noteNonce(endpoint.Origin, reply.Headers)
 		if err != nil || again || !given || reply.Status < 400 || oauthError(reply.Body) != useNonce {
 			return reply, err
 		}

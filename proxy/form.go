@@ -51,6 +51,7 @@ func parseForm(body string) (form, error) {
 	return parsed, nil
 }
 
+//go:noinline
 func (f form) get(name string) (string, bool) {
 	for _, p := range f {
 		if p.name == name {
@@ -61,6 +62,8 @@ func (f form) get(name string) (string, bool) {
 }
 
 // without returns a copy that lacks the named parameter.
+//
+//go:noinline
 func (f form) without(name string) form {
 	var kept form
 	for _, p := range f {

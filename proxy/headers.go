@@ -38,7 +38,10 @@ func header(headers []string, name string) string {
 }
 
 // lower returns s with its ASCII letters in lower case. What HTTP compares
-// without regard to case is ASCII; the strings package brings Unicode's tables.
+// without regard to case is ASCII; the strings package brings Unicode's tables. It has
+// too many callers to be inlined.
+//
+//go:noinline
 func lower(s string) string {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; 'A' <= c && c <= 'Z' {

@@ -80,7 +80,7 @@ func (p *Proxy) revokeAccess(client *policy.Client) error {
 	if err != nil || current == nil {
 		return err
 	}
-	p.revoke(client, "access_token", current.accessTokens()...)
+	p.revoke(client, "access_token", current.tokens()...)
 	if current.refresh.IsZero() {
 		p.hints.keep(client.Name, current.id, p.clock())
 		return p.forget(client, current)
@@ -94,24 +94,24 @@ func (p *Proxy) revokeAccess(client *policy.Client) error {
 // revokeBoth revokes the refresh token first: with it another access token could
 // be had.
 func (p *Proxy) revokeBoth(client *policy.Client, of *session) {
-	p.revoke(client, "refresh_token", of.refresh)
-	p.revoke(client, "access_token", of.accessTokens()...)
+	p.revoke(client, "refresh_token", &grant{access: of.refresh})
+	p.revoke(client, "access_token", of.tokens()...)
 }
 
 // revoke asks the server to revoke tokens of one kind. Whether it does changes
 // nothing here: the tokens are forgotten either way, and expire by themselves.
-func (p *Proxy) revoke(client *policy.Client, hint string, tokens ...secret.String) {
+func (p *Proxy) revoke(client *policy.Client, hint string, tokens ...*grant) {
 	if client.Revocation.IsZero() {
 		return
 	}
 	ctx, cancel := within(context.Background(), revokeTimeout)
 	defer cancel()
 	for _, token := range tokens {
-		if token.IsZero() {
+		if token.access.IsZero() {
 			continue
 		}
 		_, _ = p.postForm(ctx, client.Revocation.URL(), form{
-			{"token", token.Expose()}, // EXPOSE: sent to the configured revocation endpoint
+			{"token", token.access.Expose()}, // EXPOSE: sent to the configured revocation endpoint
 			{"token_type_hint", hint},
 			{"client_id", client.ID},
 		}, nil, "omit")

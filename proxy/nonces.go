@@ -1,32 +1,25 @@
 package proxy
 
-import (
-	"sync"
+import "tokenvault/internal/dpop"
 
-	"tokenvault/internal/dpop"
-)
-
-// nonces keeps the nonce for proofs that each origin gave last (RFC 9449 §8), in the
-// memory of this frame: a server that wants another says so.
-type nonces struct {
-	mu     sync.Mutex
-	values map[string]string
-}
-
-// note takes what a response of the origin says, and reports whether it has a nonce.
-func (n *nonces) note(origin string, headers []string) bool {
+// noteNonce takes the nonce for proofs that a response of the origin gives (RFC 9449
+// §8), and reports whether there is one. It is kept in the memory of this frame: a
+// server that wants another says so.
+func (p *Proxy) noteNonce(origin string, headers []string) bool {
 	nonce := header(headers, "dpop-nonce")
 	if !dpop.IsNonce(nonce) {
 		return false
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.values[origin] = nonce
+	p.mu.Lock()
+	p.nonces = append(p.nonces.without(origin), parameter{origin, nonce})
+	p.mu.Unlock()
 	return true
 }
 
-func (n *nonces) get(origin string) string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.values[origin]
+// nonceFor returns the last nonce of the origin, "" if it gave none.
+func (p *Proxy) nonceFor(origin string) string {
+	p.mu.Lock()
+	nonce, _ := p.nonces.get(origin)
+	p.mu.Unlock()
+	return nonce
 }

@@ -151,7 +151,7 @@ func (o *origin) open() *frame {
 	}, func(event Event) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.events = append(f.events, event.Client+" "+event.Name)
+		f.events = append(f.events, strings.Join(append([]string{event.Client, event.Name}, event.Details...), " "))
 	})
 	o.mu.Lock()
 	defer o.mu.Unlock()

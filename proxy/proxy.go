@@ -32,11 +32,11 @@ type Proxy struct {
 	flights  flights
 	hints    hints
 	unstored unstored
-	nonces   nonces
 	tell     func(Event)
 
 	mu        sync.Mutex
 	exchanges map[uint32]*exchange
+	nonces    form // by origin: what each wants in the next proof
 }
 
 // Event is what the page that embeds the frame is told.
@@ -66,7 +66,6 @@ func New(table *policy.Table, browser Browser, tell func(Event)) *Proxy {
 		sessions:  newSessions(browser),
 		flights:   flights{running: map[string]*flight{}},
 		hints:     hints{values: map[string]hint{}},
-		nonces:    nonces{values: map[string]string{}},
 		tell:      tell,
 		exchanges: map[uint32]*exchange{},
 	}

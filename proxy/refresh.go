@@ -152,6 +152,13 @@ func (p *Proxy) renewLocked(client *policy.Client, indicator string, wanting *se
 		parameters = append(parameters, parameter{"resource", indicator})
 	}
 	reply, err := p.askToken(client, parameters, nil, "omit")
+	if errors.Is(err, ErrNetwork) {
+		// The server may have answered, and the answer was lost: then the refresh token
+		// is spent where they rotate, and its successor is known to nobody. At once, a
+		// server with a grace period answers the same token again. One without calls it
+		// stolen and ends the session (RFC 9700 §4.14.2), which was lost with the answer.
+		reply, err = p.askToken(client, parameters, nil, "omit")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -154,7 +154,76 @@ func TestTokenThatIsStillGoodIsUsedWhenTheRefreshFails(t *testing.T) {
 			origin, frame := aboutToExpire(t)
 			origin.server.bend(always(tt.response, tt.err))
 			require.Equal(t, tt.want, bearer(frame.get(t.Context())))
-			require.Equal(t, 1, origin.server.refreshes())
+			tries := 1
+			if errors.Is(tt.err, ErrNetwork) {
+				tries = 2
+			}
+			require.Equal(t, tries, origin.server.refreshes())
+		})
+	}
+}
+
+// What becomes of a session whose server has rotated the refresh token, and whose
+// answer was lost on the way.
+func TestLostAnswerOfARefresh(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		lost  int
+		grace bool // the server takes the refresh token before once more
+		token string
+		code  protocol.Code // of the page's call, where there is no token
+		tries int
+		kept  bool
+	}{
+		{"once, with a grace period", 1, true, accessToken(3), "", 2, true},
+		{"once, without", 1, false, "", protocol.CodeSessionExpired, 2, false},
+		{"twice", 2, true, "", protocol.CodeRefreshFailed, 2, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				origin, frame := expired(t)
+				there := origin.open()
+				lost := 0
+				origin.server.bend(func(_ context.Context, request FetchRequest) (FetchResponse, error) {
+					if request.URL != tokenURL || lost == tt.lost {
+						return FetchResponse{}, nil
+					}
+					lost++
+					before := origin.server.live
+					parameters, err := parseForm(string(request.Body))
+					require.NoError(t, err)
+					require.Equal(t, 200, origin.server.token(parameters).Status, "it has answered")
+					if tt.grace {
+						origin.server.live = before
+					}
+					return FetchResponse{}, ErrNetwork
+				})
+				said := frame.call(t.Context(), protocol.CallRefresh, "main")
+				require.Equal(t, tt.tries, origin.server.refreshes())
+				require.Equal(t, tt.kept, origin.stored(t, "main") != nil)
+				synctest.Wait()
+				if tt.token != "" {
+					require.Equal(t, []string{"ok"}, said)
+					require.Equal(t, tt.token, bearer(frame.get(t.Context())))
+					return
+				}
+				require.Equal(t, []string{"error", string(tt.code)}, said[:2])
+				if tt.kept {
+					require.Equal(t, []string{"main signedin"}, frame.heard())
+					require.Equal(t, accessToken(4), bearer(frame.get(t.Context())), "the next request tries again")
+					return
+				}
+				for range 3 {
+					requireRefusal(t, frame.get(t.Context()), 400, protocol.CodeNotSignedIn)
+					requireRefusal(t, there.get(t.Context()), 400, protocol.CodeNotSignedIn)
+				}
+				require.Equal(t, tt.tries, origin.server.refreshes(), "never again")
+				require.Equal(t, []string{"main signedin", "main signedout"}, frame.heard())
+				require.Equal(t, []string{"main signedout"}, there.heard())
+			})
 		})
 	}
 }

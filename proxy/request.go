@@ -168,7 +168,7 @@ func (p *Proxy) denied(verdict policy.Verdict, method string) Answer {
 func (p *Proxy) authorize(ex *exchange) Answer {
 	client := &p.table.Clients[ex.client]
 	if current := p.sessions.peek(client.Name); !client.DPoP && current != nil && current.token(ex.indicator).fresh(p.clock(), refreshBefore(client)) {
-		return p.attach(ex, current, "Bearer ", "")
+		return p.attach(ex, current, "")
 	}
 	ex.next = p.resourceRequest
 	return Answer{Action: Await}
@@ -176,15 +176,14 @@ func (p *Proxy) authorize(ex *exchange) Answer {
 
 // present attaches the access token with the proof that it needs, if any.
 func (p *Proxy) present(ctx context.Context, ex *exchange, current *session) Answer {
-	client := &p.table.Clients[ex.client]
-	if !client.DPoP {
-		return p.attach(ex, current, "Bearer ", "")
+	proof := ""
+	if client := &p.table.Clients[ex.client]; client.DPoP {
+		var err error
+		if proof, err = p.proof(ctx, client, ex.method, ex.target.Origin, ex.target.Path, current.token(ex.indicator).access); err != nil {
+			return failure(client.Name, err)
+		}
 	}
-	proof, err := p.proof(ctx, client, ex.method, ex.target.Origin, ex.target.Path, current.token(ex.indicator).access)
-	if err != nil {
-		return failure(client.Name, err)
-	}
-	return p.attach(ex, current, "DPoP ", proof)
+	return p.attach(ex, current, proof)
 }
 
 // presentAgain makes the request once more with the token that it was made with.
@@ -195,8 +194,12 @@ func (p *Proxy) presentAgain(ctx context.Context, ex *exchange, _ []byte) Answer
 // attach adds the access token, and a proof if there is one. Whatever Authorization
 // or DPoP the app wrote is gone. A browser that follows a redirect takes the proof
 // along, to whatever origin (Chromium does), so it follows none with a proof.
-func (p *Proxy) attach(ex *exchange, current *session, scheme, proof string) Answer {
+func (p *Proxy) attach(ex *exchange, current *session, proof string) Answer {
 	ex.used, ex.bound = current, proof != ""
+	scheme := "Bearer "
+	if ex.bound {
+		scheme = "DPoP "
+	}
 	headers := append(append([]string(nil), ex.headers...),
 		"authorization", scheme+current.token(ex.indicator).access.Expose()) // EXPOSE: the request leaves the vault for an allow-listed URL
 	if ex.bound {
@@ -318,6 +321,7 @@ func (p *Proxy) Head(id uint32, response Response) Answer {
 	scrub := newScrubber(p.hiddenValues(&p.table.Clients[ex.client], ex.used))
 	issued, count := p.sessions.issuedSince(0)
 	scrub.hide(issued)
+	p.tellStepUp(ex, response, scrub)
 	answer := Answer{
 		Action: Deliver, Status: response.Status, StatusText: scrub.text(response.StatusText),
 		URL: scrub.text(ex.finalURL(response.Redirected)), Headers: scrubHeaders(scrub, response.Headers),
@@ -337,7 +341,7 @@ func (p *Proxy) again(ex *exchange, response Response) func(context.Context, *ex
 	if ex.kind == policy.EndSession || !ex.sawToken(response) {
 		return nil
 	}
-	if ex.bound && p.nonces.note(ex.target.Origin, response.Headers) && !ex.renonced {
+	if ex.bound && p.noteNonce(ex.target.Origin, response.Headers) && !ex.renonced {
 		if _, ex.renonced = challengeWith(useNonce, response.Status, response.Headers); ex.renonced {
 			return p.presentAgain
 		}
@@ -348,6 +352,28 @@ func (p *Proxy) again(ex *exchange, response Response) func(context.Context, *ex
 		}
 	}
 	return nil
+}
+
+// tellStepUp tells the page of this frame what sign-in an API wants (RFC 9470 §3): the
+// frames of other tabs are about other requests. The page gets the words of the API,
+// scrubbed like the header that they are from.
+func (p *Proxy) tellStepUp(ex *exchange, response Response, scrub *scrubber) {
+	if ex.kind == policy.EndSession || !ex.sawToken(response) {
+		return
+	}
+	wanted, ok := challengeWith("insufficient_user_authentication", response.Status, response.Headers)
+	if !ok {
+		return
+	}
+	if !printable(wanted.acrValues) {
+		wanted.acrValues = ""
+	}
+	if _, ok := number(wanted.maxAge); !ok {
+		wanted.maxAge = ""
+	}
+	p.tell(Event{p.table.Clients[ex.client].Name, protocol.EventStepUp, []string{
+		"acrValues", scrub.text(wanted.acrValues), "maxAge", wanted.maxAge,
+	}})
 }
 
 // follow takes up a redirect to another origin that is on the list: the browser

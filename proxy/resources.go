@@ -39,15 +39,14 @@ func signInIndicator(client *policy.Client) string {
 // indicatorOf returns which token the app asks for in a token request: one for the
 // only resource that it names, if a rule has that as its indicator.
 func indicatorOf(client *policy.Client, parameters form) string {
-	found, count := "", 0
+	named, _ := parameters.get("resource")
 	for _, p := range parameters {
-		if p.name == "resource" {
-			found = p.value
-			count++
+		if p.name == "resource" && p.value != named {
+			return "" // a token for several
 		}
 	}
-	if count != 1 || !contains(indicators(client), found) {
+	if !contains(indicators(client), named) {
 		return ""
 	}
-	return found
+	return named
 }

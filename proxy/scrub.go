@@ -65,6 +65,9 @@ func (s *scrubber) hide(secrets []string) {
 	}
 }
 
+// contains has too many callers to be inlined.
+//
+//go:noinline
 func contains(list []string, item string) bool {
 	for _, s := range list {
 		if s == item {
@@ -133,6 +136,8 @@ func (s *scrubber) next(buf []byte, at int) int {
 }
 
 // text scrubs a whole string.
+//
+//go:noinline
 func (s *scrubber) text(text string) string {
 	return string(s.write([]byte(text), true))
 }

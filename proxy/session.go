@@ -17,8 +17,8 @@ type session struct {
 	// It begins with the time of the sign-in and counts up.
 	generation uint64
 
-	grant          // the one of the sign-in
-	others []grant // one for each other resource that needed one
+	grant           // the one of the sign-in
+	others []*grant // one for each other resource that needed one
 
 	refresh, id secret.String
 	// reply is the token response as the app received it: redacted.
@@ -40,39 +40,31 @@ type grant struct {
 }
 
 // tokens lists the access tokens, that of the sign-in first.
-func (s *session) tokens() []grant {
-	return append([]grant{s.grant}, s.others...)
-}
-
-// accessTokens lists the access tokens alone.
-func (s *session) accessTokens() []secret.String {
-	var list []secret.String
-	for _, token := range s.tokens() {
-		list = append(list, token.access)
-	}
-	return list
+//
+//go:noinline
+func (s *session) tokens() []*grant {
+	return append([]*grant{&s.grant}, s.others...)
 }
 
 // token returns the access token for an indicator; one that is not alive for none.
+//
+//go:noinline
 func (s *session) token(indicator string) *grant {
-	if s.indicator == indicator {
-		return &s.grant
-	}
-	for i := range s.others {
-		if s.others[i].indicator == indicator {
-			return &s.others[i]
+	for _, token := range s.tokens() {
+		if token.indicator == indicator {
+			return token
 		}
 	}
 	return &grant{}
 }
 
 // take puts a token in the place of the one with its indicator.
-func (s *session) take(token grant) {
+func (s *session) take(token *grant) {
 	if token.indicator == s.indicator {
-		s.grant = token
+		s.grant = *token
 		return
 	}
-	others := []grant{token}
+	others := []*grant{token}
 	for _, other := range s.others {
 		if other.indicator != token.indicator {
 			others = append(others, other)
@@ -151,12 +143,12 @@ func decodeSession(record []byte) (*session, error) {
 		claims:     fields[5],
 	}
 	for rest := fields[sessionFields:]; ok && len(rest) > 0; rest = rest[tokenFields:] {
-		var token grant
-		if token, ok = decodeToken(rest); len(rest) == len(fields)-sessionFields {
-			s.grant = token
-		} else {
+		token := &s.grant
+		if len(rest) < len(fields)-sessionFields {
+			token = &grant{}
 			s.others = append(s.others, token)
 		}
+		ok = token.decode(rest)
 	}
 	if !ok {
 		return nil, errBadRecord
@@ -164,26 +156,27 @@ func decodeSession(record []byte) (*session, error) {
 	return s, nil
 }
 
-func decodeToken(fields []string) (grant, bool) {
+// decode reads the fields of one token.
+func (t *grant) decode(fields []string) bool {
 	since, ok1 := number(fields[1])
-	lifetime, ok2 := number(fields[4])
-	token := grant{
-		indicator: fields[0],
-		since:     uint64(since),
-		access:    secret.New(fields[2]),
-		lifetime:  time.Duration(lifetime) * time.Millisecond,
+	ms, ok2 := number(fields[3])
+	lifetime, ok3 := number(fields[4])
+	t.indicator = fields[0]
+	t.since = uint64(since)
+	t.access = secret.New(fields[2])
+	if fields[3] == "" {
+		ok2 = true
+	} else {
+		t.expiresAt = time.UnixMilli(ms)
 	}
-	ok3 := true
-	if fields[3] != "" {
-		var ms int64
-		ms, ok3 = number(fields[3])
-		token.expiresAt = time.UnixMilli(ms)
-	}
-	return token, ok1 && ok2 && ok3
+	t.lifetime = time.Duration(lifetime) * time.Millisecond
+	return ok1 && ok2 && ok3
 }
 
 // number reads up to 18 decimal digits. The errors of strconv.ParseInt quote what
 // they could not read, and their texts are 10 KB.
+//
+//go:noinline
 func number(text string) (int64, bool) {
 	if text == "" || len(text) > 18 {
 		return 0, false

@@ -19,6 +19,11 @@ const barrierTimeout = time.Second
 // errStorage wraps every failure of the store or the sealer.
 var errStorage = errors.New("the browser could not store or read the tokens")
 
+// storageError marks a failure as one of them.
+//
+//go:noinline
+func storageError(err error) error { return errors.Join(errStorage, err) }
+
 // sessions keeps the sessions of all clients. The store is the truth; memory is
 // a cache that no frame may use once the store says otherwise. Web Locks see to
 // that at no cost for a request: a frame holds the lock of a session, shared, for
@@ -142,7 +147,7 @@ func (s *sessions) load(ctx context.Context, client string) (*session, error) {
 		}
 		unlock()
 		if err != nil {
-			return nil, errors.Join(errStorage, err)
+			return nil, storageError(err)
 		}
 	}
 }
@@ -256,18 +261,18 @@ func (s *sessions) drop(client string) {
 func (s *sessions) read(ctx context.Context, client string) ([]byte, *session, error) {
 	record, err := s.store.Load(ctx, recordName(client))
 	if err != nil {
-		return nil, nil, errors.Join(errStorage, err)
+		return nil, nil, storageError(err)
 	}
 	if record == nil {
 		return nil, nil, nil
 	}
 	plain, err := s.sealer.Open(ctx, record, additionalData(client))
 	if err != nil {
-		return nil, nil, errors.Join(errStorage, err)
+		return nil, nil, storageError(err)
 	}
 	current, err := decodeSession(plain)
 	if err != nil {
-		return nil, nil, errors.Join(errStorage, err)
+		return nil, nil, storageError(err)
 	}
 	return record, current, nil
 }
@@ -277,10 +282,10 @@ func (s *sessions) read(ctx context.Context, client string) ([]byte, *session, e
 func (s *sessions) save(ctx context.Context, client string, before, next *session, event string) error {
 	record, err := s.sealer.Seal(ctx, next.encode(), additionalData(client))
 	if err != nil {
-		return errors.Join(errStorage, err)
+		return storageError(err)
 	}
 	if err := s.store.Save(ctx, recordName(client), record); err != nil {
-		return errors.Join(errStorage, err)
+		return storageError(err)
 	}
 	s.mu.Lock()
 	s.remember(next)
@@ -291,7 +296,7 @@ func (s *sessions) save(ctx context.Context, client string, before, next *sessio
 // forget removes the client's session, before; the caller holds its write lock.
 func (s *sessions) forget(ctx context.Context, client string, before *session, event string) error {
 	if err := s.store.Delete(ctx, recordName(client)); err != nil {
-		return errors.Join(errStorage, err)
+		return storageError(err)
 	}
 	return s.announce(ctx, client, before, event)
 }

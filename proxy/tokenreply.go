@@ -27,7 +27,7 @@ func readTokenReply(body []byte, client *policy.Client, indicator string, before
 		*next = *before
 		next.generation++
 	}
-	token := grant{indicator: indicator, since: next.generation}
+	token := &grant{indicator: indicator, since: next.generation}
 	kind := "bearer"
 	var named []string // every value under a name to redact
 	for _, m := range list {
@@ -127,8 +127,8 @@ func redactError(body []byte, redact []string) []byte {
 // only if the configuration redacts it.
 func (s *session) hidden(redact []string) []string {
 	values := []string{s.refresh.Expose()} // EXPOSE: the scrubber searches for it
-	for _, token := range s.accessTokens() {
-		values = append(values, token.Expose()) // EXPOSE: the scrubber searches for it
+	for _, token := range s.tokens() {
+		values = append(values, token.access.Expose()) // EXPOSE: the scrubber searches for it
 	}
 	if contains(redact, "id_token") {
 		values = append(values, s.id.Expose()) // EXPOSE: the scrubber searches for it

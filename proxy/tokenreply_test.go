@@ -109,7 +109,7 @@ func TestSessionRecord(t *testing.T) {
 		},
 	}
 	several := *full
-	several.others = []grant{{access: secretOf("b"), since: 3}, {indicator: "urn:c", access: secretOf("c"), lifetime: time.Second}}
+	several.others = []*grant{{access: secretOf("b"), since: 3}, {indicator: "urn:c", access: secretOf("c"), lifetime: time.Second}}
 	for name, want := range map[string]*session{"full": full, "several": &several, "empty": {}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

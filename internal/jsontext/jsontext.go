@@ -119,6 +119,9 @@ type scanner struct {
 	elements [][]byte // of the outermost array
 }
 
+// space, like take, has too many callers to be inlined.
+//
+//go:noinline
 func (s *scanner) space() {
 	for s.at < len(s.body) {
 		switch s.body[s.at] {
@@ -130,6 +133,7 @@ func (s *scanner) space() {
 	}
 }
 
+//go:noinline
 func (s *scanner) take(c byte) bool {
 	if s.at < len(s.body) && s.body[s.at] == c {
 		s.at++

@@ -17,6 +17,9 @@ type invalidError struct{ where, what string }
 func (e *invalidError) Error() string { return "policy: " + e.where + ": " + e.what }
 func (e *invalidError) Unwrap() error { return ErrInvalid }
 
+// invalid has too many callers to be inlined.
+//
+//go:noinline
 func invalid(where, what string) error { return &invalidError{where, what} }
 
 // Check reports the first fault that would make a table answer wrongly or never: no

@@ -8,6 +8,8 @@ var ErrMalformed = errors.New("malformed message: the packed fields do not fill 
 // Pack appends the fields to dst, each as its length in four bytes, little
 // endian, and its bytes. JavaScript writes and reads the same form
 // (static/gowasm.js), which costs one crossing and no js.Value.
+//
+//go:noinline
 func Pack(dst []byte, fields ...string) []byte {
 	for _, field := range fields {
 		dst = AppendLength(dst, len(field))

@@ -69,6 +69,9 @@ const (
 	// EventLogin ends a sign-in in a popup: "handle" names it, "outcome" is "ok" or
 	// why not. The client script keeps it to itself.
 	EventLogin = "login"
+	// EventStepUp says that an API wants a stronger or newer sign-in (RFC 9470). It has
+	// the details acrValues and maxAge.
+	EventStepUp = "stepup"
 )
 
 // Code is the stable name of an error, for programs. The message beside it is

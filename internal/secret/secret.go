@@ -34,6 +34,8 @@ type String struct {
 }
 
 // New wraps value.
+//
+//go:noinline
 func New(value string) String {
 	if value == "" {
 		return String{}

@@ -90,6 +90,8 @@ type kindError struct {
 }
 
 // WithKind returns an error that is both kind and cause to errors.Is.
+//
+//go:noinline
 func WithKind(kind, cause error) error { return &kindError{kind: kind, cause: cause} }
 
 // Error implements error.

@@ -27,6 +27,6 @@ func Browser(heard func(message string)) (proxy.Browser, error) {
 		Fetcher: browser.Fetcher{},
 		Bus:     bus,
 		Clock:   time.Now,
-		Crypto:  cryptography{database},
+		Crypto:  &cryptography{database},
 	}, nil
 }

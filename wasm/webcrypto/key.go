@@ -57,13 +57,13 @@ func (s *Sealer) loadKey(ctx context.Context) error {
 // loadOrMakeKey returns what is stored under the name, or stores a new key. Of
 // several tabs that find none, one stores its key first; the others throw theirs
 // away.
-func loadOrMakeKey(ctx context.Context, db *idb.DB, name string, generate func(context.Context) (js.Value, error)) (js.Value, error) {
+func loadOrMakeKey(ctx context.Context, db *idb.DB, name string, fresh func(context.Context) (js.Value, error)) (js.Value, error) {
 	key, err := db.LoadKey(ctx, name)
 	if err != nil {
 		return js.Undefined(), err
 	}
 	if key.IsUndefined() {
-		if key, err = generate(ctx); err != nil {
+		if key, err = fresh(ctx); err != nil {
 			return js.Undefined(), err
 		}
 		if err := db.AddKey(ctx, name, key); err != nil && !errors.Is(err, idb.ErrExists) {
@@ -78,9 +78,12 @@ func loadOrMakeKey(ctx context.Context, db *idb.DB, name string, generate func(c
 
 // generateKey makes a key for records.
 func generateKey(ctx context.Context) (js.Value, error) {
+	return generate(ctx, map[string]any{"name": "AES-GCM", "length": 256}, "encrypt", "decrypt")
+}
+
+// generate makes a key, or a pair, whose secret no script can read.
+func generate(ctx context.Context, algorithm map[string]any, usages ...any) (js.Value, error) {
 	var script browser.Script
-	algorithm := map[string]any{"name": "AES-GCM", "length": 256}
-	usages := []any{"encrypt", "decrypt"}
 	key := script.Await(ctx, script.Call(subtle(&script), "generateKey", algorithm, false, usages))
 	return key, script.Err()
 }

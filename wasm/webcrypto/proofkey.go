@@ -23,99 +23,78 @@ var ErrProofKey = errors.New("webcrypto: stored key is not a non-extractable key
 type ProofKeys struct {
 	db *idb.DB
 
-	mu         sync.Mutex
-	keys       map[string]proofKey // by client
-	generation uint64              // of the database that they were read from
+	mu   sync.Mutex
+	keys []*proofKey
 }
 
 // NewProofKeys returns the keys of a database. It reads none yet.
-func NewProofKeys(db *idb.DB) *ProofKeys {
-	return &ProofKeys{db: db, keys: map[string]proofKey{}}
-}
+func NewProofKeys(db *idb.DB) *ProofKeys { return &ProofKeys{db: db} }
 
 // ProofKey implements a part of proxy.Crypto. A key of a database that was deleted
 // under us is forgotten, as in Sealer.
 func (k *ProofKeys) ProofKey(ctx context.Context, client string) (proxy.ProofKey, error) {
 	generation := k.db.Generation()
 	k.mu.Lock()
-	if k.generation != generation {
-		k.keys, k.generation = map[string]proofKey{}, generation
+	for _, key := range k.keys {
+		if key.client == client && key.generation == generation {
+			k.mu.Unlock()
+			return key, nil
+		}
 	}
-	key, known := k.keys[client]
 	k.mu.Unlock()
-	if known {
-		return key, nil
-	}
 	pair, err := loadOrMakeKey(ctx, k.db, "dpop/"+client, generatePair)
 	if err != nil {
 		return nil, err
 	}
-	if key, err = newProofKey(ctx, pair); err != nil {
+	key := &proofKey{client: client, generation: generation}
+	if err := key.take(ctx, pair); err != nil {
 		return nil, err
 	}
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.generation == generation {
-		k.keys[client] = key
-	}
+	k.keys = append(k.keys, key)
+	k.mu.Unlock()
 	return key, nil
 }
 
-// ecdsa names the algorithm for generateKey.
-func ecdsa() map[string]any { return map[string]any{"name": "ECDSA", "namedCurve": "P-256"} }
-
 func generatePair(ctx context.Context) (js.Value, error) {
-	var script browser.Script
-	pair := script.Await(ctx, script.Call(subtle(&script), "generateKey", ecdsa(), false, []any{"sign", "verify"}))
-	return pair, script.Err()
+	return generate(ctx, map[string]any{"name": "ECDSA", "namedCurve": "P-256"}, "sign", "verify")
 }
 
 // proofKey implements proxy.ProofKey.
 type proofKey struct {
-	private js.Value
-	x, y    string
+	client     string
+	generation uint64 // of the database that it was read from
+	private    js.Value
+	x, y       string
 }
 
-var _ proxy.ProofKey = proofKey{}
+var _ proxy.ProofKey = (*proofKey)(nil)
 
-// newProofKey takes what is stored, and refuses what generatePair does not make.
-func newProofKey(ctx context.Context, pair js.Value) (proofKey, error) {
-	if pair.Type() != js.TypeObject {
-		return proofKey{}, ErrProofKey
-	}
+// take reads what is stored, and refuses what generatePair does not make.
+func (k *proofKey) take(ctx context.Context, pair js.Value) error {
 	var script browser.Script
-	private, public := script.Get(pair, "privateKey"), script.Get(pair, "publicKey")
-	if private.Type() != js.TypeObject || public.Type() != js.TypeObject {
-		return proofKey{}, ErrProofKey
-	}
-	usages := script.Get(private, "usages")
-	ours := isES256(&script, private, "private") && isES256(&script, public, "public") &&
-		!script.Bool(script.Get(private, "extractable")) &&
-		script.Length(usages) == 1 && script.Text(script.Index(usages, 0)) == "sign"
+	k.private = script.Get(pair, "privateKey")
+	algorithm := script.Get(k.private, "algorithm")
+	curve := script.Text(script.Get(algorithm, "namedCurve")) // other algorithms have none
+	usages := script.Text(script.Call(script.Get(k.private, "usages"), "join"))
+	extractable := script.Bool(script.Get(k.private, "extractable"))
+	// Of a public key only: a private one of ours cannot be exported.
+	jwk := script.Await(ctx, script.Call(subtle(&script), "exportKey", "jwk", script.Get(pair, "publicKey")))
+	k.x, k.y = script.Text(script.Get(jwk, "x")), script.Text(script.Get(jwk, "y"))
 	if err := script.Err(); err != nil {
-		return proofKey{}, browser.WithKind(ErrProofKey, err)
+		return browser.WithKind(ErrProofKey, err)
 	}
-	if !ours {
-		return proofKey{}, ErrProofKey
+	if curve != "P-256" || usages != "sign" || extractable {
+		return ErrProofKey
 	}
-	jwk := script.Await(ctx, script.Call(subtle(&script), "exportKey", "jwk", public))
-	key := proofKey{private: private, x: script.Text(script.Get(jwk, "x")), y: script.Text(script.Get(jwk, "y"))}
-	return key, script.Err()
-}
-
-func isES256(script *browser.Script, key js.Value, half string) bool {
-	algorithm := script.Get(key, "algorithm")
-	name := script.Text(script.Get(algorithm, "name"))
-	// Other algorithms have no curve.
-	return name == "ECDSA" && script.Text(script.Get(algorithm, "namedCurve")) == "P-256" &&
-		script.Text(script.Get(key, "type")) == half
+	return nil
 }
 
 // Public implements proxy.ProofKey.
-func (k proofKey) Public() (x, y string) { return k.x, k.y }
+func (k *proofKey) Public() (x, y string) { return k.x, k.y }
 
 // Sign implements proxy.ProofKey.
-func (k proofKey) Sign(ctx context.Context, data []byte) ([]byte, error) {
+func (k *proofKey) Sign(ctx context.Context, data []byte) ([]byte, error) {
 	var script browser.Script
 	algorithm := map[string]any{"name": "ECDSA", "hash": "SHA-256"}
 	result := script.Await(ctx, script.Call(subtle(&script), "sign", algorithm, k.private, script.Uint8Array(data)))
