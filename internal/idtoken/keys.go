@@ -2,6 +2,7 @@ package idtoken
 
 import (
 	"errors"
+	"slices"
 
 	"tokenvault/internal/base64url"
 	"tokenvault/internal/jsontext"
@@ -21,28 +22,31 @@ const (
 	maxKeys = 8
 )
 
-// kind is the kind of key that an algorithm signs with.
-type kind uint8
+// kind is the kind of key and digest that an algorithm uses.
+type kind struct {
+	keyType, curve string // as in a JWK
+	numbers        string // the names of the members that are the public key
+	hash           string // WebCrypto's name
+}
 
-const (
-	kindNone kind = iota
-	kindRSA
-	kindEC
-	kindOKP
+var (
+	kindRSA = kind{keyType: "RSA", numbers: "ne", hash: "SHA-256"}
+	kindEC  = kind{keyType: "EC", curve: "P-256", numbers: "xy", hash: "SHA-256"}
+	kindOKP = kind{keyType: "OKP", curve: "Ed25519", numbers: "x", hash: "SHA-512"}
 )
 
-// kindOf is the list of algorithms. EdDSA is Ed25519 by its older name, which
-// RFC 9864 §2.2 replaces; its other curve is in no browser.
-func kindOf(algorithm string) kind {
+// kindOf is the list of algorithms; nil is none of them. EdDSA is Ed25519 by its
+// older name, which RFC 9864 §2.2 replaces; its other curve is in no browser.
+func kindOf(algorithm string) *kind {
 	switch algorithm {
 	case "RS256", "PS256":
-		return kindRSA
+		return &kindRSA
 	case "ES256":
-		return kindEC
+		return &kindEC
 	case "EdDSA", "Ed25519":
-		return kindOKP
+		return &kindOKP
 	default:
-		return kindNone
+		return nil
 	}
 }
 
@@ -50,7 +54,7 @@ func kindOf(algorithm string) kind {
 // and key ID of its header can be signed with, each as a JWK of its own that has the
 // members of the public key alone. Without a key ID each key that fits is tried.
 // Keys that are not understood are passed over (RFC 7517 §5).
-func ChooseKeys(jwks []byte, algorithm, keyID string) ([]string, error) {
+func ChooseKeys(jwks []byte, algorithm, keyID string) (chosen []string, err error) {
 	if len(jwks) > maxKeySet {
 		return nil, ErrKeySet
 	}
@@ -62,82 +66,59 @@ func ChooseKeys(jwks []byte, algorithm, keyID string) ([]string, error) {
 	if err != nil {
 		return nil, ErrKeySet
 	}
-	var chosen []string
 	for _, raw := range list {
-		jwk, err := jsontext.ParseObject(raw)
-		if err != nil || !fits(jwk, algorithm, keyID) {
-			continue
-		}
-		if key, ok := publicKey(jwk, kindOf(algorithm)); ok && len(chosen) < maxKeys {
+		if key := publicKey(raw, algorithm, keyID); key != "" && len(chosen) < maxKeys {
 			chosen = append(chosen, key)
 		}
 	}
-	if len(chosen) == 0 {
+	if chosen == nil {
 		return nil, ErrNoKey
 	}
 	return chosen, nil
 }
 
-// fits reports whether what a key says about its use allows the algorithm, and
-// whether it is the one that the token names.
-func fits(jwk jsontext.Object, algorithm, keyID string) bool {
-	var kid, use, alg string
-	if !text(jwk, "kid", &kid) || !text(jwk, "use", &use) || !text(jwk, "alg", &alg) {
-		return false
-	}
-	switch {
-	case keyID != "" && kid != keyID:
-		return false
-	case use != "" && use != "sig":
-		return false
-	case alg != "" && alg != algorithm && (kindOf(alg) != kindOKP || kindOf(algorithm) != kindOKP):
-		return false
-	}
-	operations := jwk.Raw("key_ops")
-	if operations == nil {
-		return true
-	}
-	list, _ := jsontext.Elements(operations)
-	for _, raw := range list {
-		if operation, ok := jsontext.Text(raw); ok && operation == "verify" {
-			return true
-		}
-	}
-	return false
-}
+// descriptions are the members of a JWK that say what it is for.
+var descriptions = [...]string{"kty", "crv", "kid", "use", "alg"}
 
-// publicKey writes a key with nothing but what makes the public key (RFC 7518 §6,
-// RFC 8037 §2), or reports that it is of another kind.
-func publicKey(jwk jsontext.Object, wanted kind) (string, bool) {
-	var keyType, curve string
-	var numbers []string
-	switch wanted {
-	case kindRSA:
-		keyType, numbers = "RSA", []string{"n", "e"}
-	case kindEC:
-		keyType, curve, numbers = "EC", "P-256", []string{"x", "y"}
-	case kindOKP:
-		keyType, curve, numbers = "OKP", "Ed25519", []string{"x"}
-	default:
-		return "", false
+// publicKey writes a JWK with nothing but what makes the public key (RFC 7518 §6,
+// RFC 8037 §2). It is empty for one that the algorithm cannot use, or whose own
+// words are against it, or that is another than the token names.
+func publicKey(raw []byte, algorithm, keyID string) string {
+	want := kindOf(algorithm)
+	jwk, err := jsontext.ParseObject(raw)
+	if want == nil || err != nil {
+		return ""
 	}
-	var kty, crv string
-	if !text(jwk, "kty", &kty) || !text(jwk, "crv", &crv) || kty != keyType || crv != curve {
-		return "", false
-	}
-	key := []byte(`{"kty":"` + keyType + `"`)
-	if curve != "" {
-		key = append(key, `,"crv":"`+curve+`"`...)
-	}
-	for _, name := range numbers {
-		var value string
-		if !text(jwk, name, &value) || value == "" {
-			return "", false
+	var texts [len(descriptions)]string
+	for i, name := range descriptions {
+		var ok bool
+		if texts[i], ok = jwk.Text(name); !ok {
+			return ""
 		}
-		if _, ok := base64url.Decode(value); !ok {
-			return "", false
-		}
-		key = append(key, `,"`+name+`":"`+value+`"`...)
 	}
-	return string(append(key, '}')), true
+	kid, use, alg := texts[2], texts[3], texts[4]
+	if texts[0] != want.keyType || texts[1] != want.curve ||
+		keyID != "" && kid != keyID ||
+		use != "" && use != "sig" ||
+		alg != "" && alg != algorithm && (want != &kindOKP || kindOf(alg) != want) {
+		return ""
+	}
+	if raw := jwk.Raw("key_ops"); raw != nil {
+		if operations, _ := jsontext.Texts(raw); !slices.Contains(operations, "verify") {
+			return ""
+		}
+	}
+	key := `{"kty":"` + want.keyType + `","crv":"` + want.curve + `"`
+	if want.curve == "" {
+		key = `{"kty":"` + want.keyType + `"`
+	}
+	for i := range want.numbers {
+		name := want.numbers[i : i+1]
+		value, _ := jwk.Text(name)
+		if number, _ := base64url.Decode(value); len(number) == 0 {
+			return ""
+		}
+		key += `,"` + name + `":"` + value + `"`
+	}
+	return key + "}"
 }

@@ -58,7 +58,7 @@ func TestChooseKeys(t *testing.T) {
 		"key_ops":               {with(ecPublic, `"key_ops":["sign","verify"]`), "ES256", "", []string{ecPublic}},
 		"key_ops of others":     {with(ecPublic, `"key_ops":["encrypt"]`), "ES256", "", nil},
 		"key_ops of nothing":    {with(ecPublic, `"key_ops":[]`), "ES256", "", nil},
-		"key_ops no list":       {with(ecPublic, `"key_ops":"verify"`), "ES256", "", nil},
+		"key_ops no list":       {with(ecPublic, `"key_ops":{"verify":true}`), "ES256", "", nil},
 		"private key": {
 			with(ecPublic, `"d":"SECRET"`) + "," + with(ecPublic, `"x5c":["cert"],"ext":true`), "ES256", "", []string{ecPublic, ecPublic},
 		},

@@ -18,28 +18,31 @@ type Object struct {
 
 // ParseObject reads body, one object. Objects within it are checked for their
 // form, not for their names.
-func ParseObject(body []byte) (Object, error) {
+func ParseObject(body []byte) (*Object, error) {
 	list, err := Members(body)
 	if err != nil {
-		return Object{}, err
+		return nil, err
 	}
-	outer := make([]Member, 0, len(list))
-	seen := make(map[string]bool, len(list))
+	o := &Object{body: body}
+	seen := map[string]bool{}
 	for _, m := range list {
 		if !m.Outer {
 			continue
 		}
 		if seen[m.Name] {
-			return Object{}, ErrDoubled
+			return nil, ErrDoubled
 		}
 		seen[m.Name] = true
-		outer = append(outer, m)
+		o.members = append(o.members, m)
 	}
-	return Object{body: body, members: outer}, nil
+	return o, nil
 }
 
 // Raw returns a member's value as it was written, nil if there is no such member.
-func (o Object) Raw(name string) []byte {
+// It is not inlined, for the size of the binary.
+//
+//go:noinline
+func (o *Object) Raw(name string) []byte {
 	for _, m := range o.members {
 		if m.Name == name {
 			return o.body[m.Start:m.End]
@@ -48,21 +51,30 @@ func (o Object) Raw(name string) []byte {
 	return nil
 }
 
-// AppendOnly appends an object of those members that are named, their values as
-// they were written. Those that are not there are left out.
-func (o Object) AppendOnly(dst []byte, names []string) []byte {
-	dst = append(dst, '{')
-	empty := len(dst)
+// Text returns what a string member says, nothing if there is no such member; ok is
+// false for another value.
+//
+//go:noinline
+func (o *Object) Text(name string) (text string, ok bool) {
+	raw := o.Raw(name)
+	if raw == nil {
+		return "", true
+	}
+	return Text(raw)
+}
+
+// AppendOnly appends an object of those members that are named, as they were
+// written. Those that are not there are left out.
+func (o *Object) AppendOnly(dst []byte, names []string) []byte {
+	next := byte('{')
 	for _, m := range o.members {
-		if !slices.Contains(names, m.Name) {
-			continue
+		if slices.Contains(names, m.Name) {
+			dst = append(append(dst, next), o.body[m.From:m.End]...)
+			next = ','
 		}
-		if len(dst) > empty {
-			dst = append(dst, ',')
-		}
-		dst = AppendString(dst, m.Name)
-		dst = append(dst, ':')
-		dst = append(dst, o.body[m.Start:m.End]...)
+	}
+	if next == '{' {
+		dst = append(dst, next)
 	}
 	return append(dst, '}')
 }

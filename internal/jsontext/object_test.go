@@ -62,6 +62,36 @@ func TestAbsentMembersHaveNoValue(t *testing.T) {
 	require.Equal(t, "null", string(object.Raw("c")))
 }
 
+func TestText(t *testing.T) {
+	t.Parallel()
+	object, err := ParseObject([]byte(`{"a":"x\u0079","b":"","c":null,"d":["x"],"e":1}`))
+	require.NoError(t, err)
+	for name, want := range map[string]string{"a": "xy", "b": "", "absent": ""} {
+		text, ok := object.Text(name)
+		require.True(t, ok, name)
+		require.Equal(t, want, text, name)
+	}
+	for _, name := range []string{"c", "d", "e"} {
+		_, ok := object.Text(name)
+		require.False(t, ok, name)
+	}
+}
+
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string][]string{
+		`"a"`: {"a"}, `["a"]`: {"a"}, `["a" , "\u0062"]`: {"a", "b"}, `[]`: nil, `""`: {""},
+	} {
+		texts, ok := Texts([]byte(raw))
+		require.True(t, ok, raw)
+		require.Equal(t, want, texts, raw)
+	}
+	for _, raw := range []string{`1`, `null`, `{}`, `{"a":"b"}`, `[1]`, `["a",null]`, `[["a"]]`, `true`, ``} {
+		_, ok := Texts([]byte(raw))
+		require.False(t, ok, raw)
+	}
+}
+
 func TestAppendOnly(t *testing.T) {
 	t.Parallel()
 	object, err := ParseObject([]byte(`{ "sub":"a\u0062", "n" : 1.50 , "o":{"sub":2, "x" : [ ]},"\u0065":null}`))
@@ -70,7 +100,7 @@ func TestAppendOnly(t *testing.T) {
 		`{}`:                         nil,
 		`x{}`:                        {"absent"},
 		`{"sub":"a\u0062"}`:          {"sub", "sub"},
-		`{"n":1.50,"e":null}`:        {"e", "absent", "n"},
+		`{"n" : 1.50,"\u0065":null}`: {"e", "absent", "n"},
 		`{"o":{"sub":2, "x" : [ ]}}`: {"o"},
 	} {
 		var dst []byte

@@ -36,11 +36,11 @@ func Verify(ctx context.Context, alg, jwk string, signature, signingInput []byte
 	default:
 		return false, ErrAlgorithm
 	}
-	// Each algorithm reads those parameters that it has.
-	algorithm := map[string]any{"name": name, "hash": "SHA-256", "saltLength": 32, "namedCurve": "P-256"}
 	var script browser.Script
-	api := subtle(&script)
-	parsed := script.Call(script.Global("JSON"), "parse", jwk)
+	json, api := script.Global("JSON"), subtle(&script)
+	// Each algorithm reads those parameters that it has.
+	algorithm := script.Call(json, "parse", `{"name":"`+name+`","hash":"SHA-256","saltLength":32,"namedCurve":"P-256"}`)
+	parsed := script.Call(json, "parse", jwk)
 	key := script.Await(ctx, script.Call(api, "importKey", "jwk", parsed, algorithm, false, []any{"verify"}))
 	if alg == "RS256" || alg == "PS256" {
 		bits := script.Int(script.Get(script.Get(key, "algorithm"), "modulusLength"))
@@ -50,5 +50,5 @@ func Verify(ctx context.Context, alg, jwk string, signature, signingInput []byte
 	}
 	valid := script.Await(ctx, script.Call(api, "verify", algorithm, key, script.Uint8Array(signature), script.Uint8Array(signingInput)))
 	ok := script.Bool(valid)
-	return ok && script.Err() == nil, script.Err()
+	return ok, script.Err()
 }
