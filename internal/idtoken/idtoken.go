@@ -39,10 +39,12 @@ const (
 	maxTime = 253_402_300_799
 )
 
-// textClaims and timeClaims are the claims that validation needs, and their like.
+// headerTexts, textClaims and timeClaims are the members that validation needs, and
+// their like.
 var (
-	textClaims = [...]string{"iss", "sub", "azp", "nonce", "at_hash", "sid", "acr"}
-	timeClaims = [...]string{"exp", "iat", "nbf", "auth_time"}
+	headerTexts = [...]string{"alg", "kid", "typ"}
+	textClaims  = [...]string{"iss", "sub", "azp", "nonce", "at_hash", "sid", "acr"}
+	timeClaims  = [...]string{"exp", "iat", "nbf", "auth_time"}
 )
 
 // Token is an id_token. That it was read says nothing about who wrote it. A text
@@ -96,39 +98,42 @@ func (t *Token) NotBefore() int64 { return t.times[2] }
 // AuthTime is the claim auth_time.
 func (t *Token) AuthTime() int64 { return t.times[3] }
 
-// AppendClaims appends a JSON object of the named claims that the token has, as the
-// server wrote them.
-func (t *Token) AppendClaims(dst []byte, names []string) []byte {
-	return t.claims.AppendOnly(dst, names)
-}
+// Claims returns a JSON object of the named claims that the token has, as the server
+// wrote them.
+func (t *Token) Claims(names []string) string { return t.claims.Only(names) }
 
 // Parse reads an id_token in the compact serialization (RFC 7515 §7.1).
 func Parse(compact string) (*Token, error) {
 	if len(compact) > maxLength {
 		return nil, ErrTooLong
 	}
-	switch strings.Count(compact, ".") {
-	case 2:
-	case 4: // RFC 7516 §7.1
+	parts := strings.Split(compact, ".")
+	if len(parts) == 5 { // RFC 7516 §7.1
 		return nil, ErrEncrypted
-	default:
+	}
+	if len(parts) != 3 {
 		return nil, ErrMalformed
 	}
-	first, last := strings.IndexByte(compact, '.'), strings.LastIndexByte(compact, '.')
-	header, err := object(compact[:first])
+	header, err := object(parts[0])
 	if err != nil {
 		return nil, err
 	}
-	t := &Token{SigningInput: []byte(compact[:last])}
-	if t.claims, err = object(compact[first+1 : last]); err != nil {
+	claims, err := object(parts[1])
+	if err != nil {
 		return nil, err
 	}
-	t.Signature, _ = base64url.Decode(compact[last+1:])
-	if len(t.Signature) == 0 {
+	signature, _ := base64url.Decode(parts[2])
+	var texts [len(headerTexts)]string
+	if len(signature) == 0 || !header.Texts(headerTexts[:], texts[:]) {
 		return nil, ErrMalformed
 	}
-	if err := t.readHeader(header); err != nil {
+	if err := checkHeader(header, texts[0], texts[2]); err != nil {
 		return nil, err
+	}
+	t := &Token{
+		Algorithm: texts[0], KeyID: texts[1],
+		SigningInput: []byte(compact[:len(parts[0])+1+len(parts[1])]), Signature: signature,
+		claims: claims,
 	}
 	if !t.readClaims() {
 		return nil, ErrClaim
@@ -149,25 +154,18 @@ func object(part string) (*jsontext.Object, error) {
 	return o, nil
 }
 
-// readHeader reads the members of a JOSE header that matter (RFC 7515 §4.1). Keys
+// checkHeader checks the members of a JOSE header that matter (RFC 7515 §4.1). Keys
 // and places of keys that a header names (jwk, jku, x5c, x5u) do not: whoever
 // forges a token chooses them.
-func (t *Token) readHeader(header *jsontext.Object) error {
-	if header.Raw("crit") != nil {
-		return ErrCritical
-	}
-	var ok1, ok2 bool
-	t.Algorithm, ok1 = header.Text("alg")
-	t.KeyID, ok2 = header.Text("kid")
-	typ, ok3 := header.Text("typ")
+func checkHeader(header *jsontext.Object, alg, typ string) error {
 	switch {
-	case !ok1 || !ok2 || !ok3:
-		return ErrMalformed
+	case header.Raw("crit") != nil:
+		return ErrCritical
 	// A logout token or an access token of the same server and client has another
 	// type (RFC 8725 §3.11).
 	case typ != "" && typ != "JWT" && typ != "jwt":
 		return ErrType
-	case kindOf(t.Algorithm) == nil:
+	case find(alg) == nil:
 		return ErrAlgorithm
 	default:
 		return nil
@@ -177,20 +175,14 @@ func (t *Token) readHeader(header *jsontext.Object) error {
 // readClaims reads the claims that have a method. One of another type than the
 // specification's is refused and not passed over, or a token could have a nonce for
 // others and none for us.
-func (t *Token) readClaims() (ok bool) {
-	for i, name := range textClaims {
-		if t.texts[i], ok = t.claims.Text(name); !ok {
-			return false
-		}
-	}
+func (t *Token) readClaims() bool {
+	ok := t.claims.Texts(textClaims[:], t.texts[:])
 	for i, name := range timeClaims {
-		if raw := t.claims.Raw(name); raw != nil {
-			if t.times[i], ok = jsontext.Whole(raw, maxTime); !ok {
-				return false
-			}
+		if raw := t.claims.Raw(name); ok && raw != nil {
+			t.times[i], ok = jsontext.Whole(raw, maxTime)
 		}
 	}
-	if raw := t.claims.Raw("aud"); raw != nil { // RFC 7519 §4.1.3
+	if raw := t.claims.Raw("aud"); ok && raw != nil { // RFC 7519 §4.1.3
 		t.audiences, ok = jsontext.Texts(raw)
 	}
 	return ok

@@ -2,9 +2,7 @@ package idtoken
 
 import (
 	"errors"
-	"slices"
 
-	"tokenvault/internal/base64url"
 	"tokenvault/internal/jsontext"
 )
 
@@ -22,44 +20,44 @@ const (
 	maxKeys = 8
 )
 
-// kind is the kind of key and digest that an algorithm uses.
-type kind struct {
-	keyType, curve string // as in a JWK
-	numbers        string // the names of the members that are the public key
+// algorithm is a JWS algorithm and what goes with it.
+type algorithm struct {
+	name           string
+	keyType, curve string // of a JWK
 	hash           string // WebCrypto's name
+	also           string // its other name
 }
 
-var (
-	kindRSA = kind{keyType: "RSA", numbers: "ne", hash: "SHA-256"}
-	kindEC  = kind{keyType: "EC", curve: "P-256", numbers: "xy", hash: "SHA-256"}
-	kindOKP = kind{keyType: "OKP", curve: "Ed25519", numbers: "x", hash: "SHA-512"}
-)
+// algorithms is all that is accepted. EdDSA is the older name of Ed25519 (RFC 9864
+// §2.2), and of a curve that browsers do not have.
+var algorithms = [...]algorithm{
+	{"RS256", "RSA", "", "SHA-256", ""},
+	{"PS256", "RSA", "", "SHA-256", ""},
+	{"ES256", "EC", "P-256", "SHA-256", ""},
+	{"EdDSA", "OKP", "Ed25519", "SHA-512", "Ed25519"},
+	{"Ed25519", "OKP", "Ed25519", "SHA-512", "EdDSA"},
+}
 
-// kindOf is the list of algorithms; nil is none of them. EdDSA is Ed25519 by its
-// older name, which RFC 9864 §2.2 replaces; its other curve is in no browser.
-func kindOf(algorithm string) *kind {
-	switch algorithm {
-	case "RS256", "PS256":
-		return &kindRSA
-	case "ES256":
-		return &kindEC
-	case "EdDSA", "Ed25519":
-		return &kindOKP
-	default:
-		return nil
+// find returns an accepted algorithm, or nil. It is not inlined, for the size of the
+// binary.
+//
+//go:noinline
+func find(name string) *algorithm {
+	for i := range algorithms {
+		if a := &algorithms[i]; a.name == name {
+			return a
+		}
 	}
+	return nil
 }
 
 // ChooseKeys returns the public keys of a JWK Set that a token with the algorithm
 // and key ID of its header can be signed with, each as a JWK of its own that has the
 // members of the public key alone. Without a key ID each key that fits is tried.
 // Keys that are not understood are passed over (RFC 7517 §5).
-func ChooseKeys(jwks []byte, algorithm, keyID string) (chosen []string, err error) {
-	if len(jwks) > maxKeySet {
-		return nil, ErrKeySet
-	}
+func ChooseKeys(jwks []byte, alg, keyID string) (chosen []string, err error) {
 	set, err := jsontext.ParseObject(jwks)
-	if err != nil {
+	if err != nil || len(jwks) > maxKeySet {
 		return nil, ErrKeySet
 	}
 	list, err := jsontext.Elements(set.Raw("keys"))
@@ -67,8 +65,9 @@ func ChooseKeys(jwks []byte, algorithm, keyID string) (chosen []string, err erro
 		return nil, ErrKeySet
 	}
 	for _, raw := range list {
-		if key := publicKey(raw, algorithm, keyID); key != "" && len(chosen) < maxKeys {
-			chosen = append(chosen, key)
+		jwk, err := jsontext.ParseObject(raw)
+		if err == nil && len(chosen) < maxKeys && fits(jwk, find(alg), keyID) {
+			chosen = append(chosen, jwk.Only(publicMembers))
 		}
 	}
 	if chosen == nil {
@@ -77,48 +76,32 @@ func ChooseKeys(jwks []byte, algorithm, keyID string) (chosen []string, err erro
 	return chosen, nil
 }
 
-// descriptions are the members of a JWK that say what it is for.
-var descriptions = [...]string{"kty", "crv", "kid", "use", "alg"}
+var (
+	// publicMembers are those of a JWK that make a public key (RFC 7518 §6, RFC 8037
+	// §2). The private one is always d, and others.
+	publicMembers = []string{"kty", "crv", "n", "e", "x", "y"}
+	// describing are those that say what it is for (RFC 7517 §4).
+	describing = [...]string{"kty", "crv", "kid", "use", "alg"}
+)
 
-// publicKey writes a JWK with nothing but what makes the public key (RFC 7518 §6,
-// RFC 8037 §2). It is empty for one that the algorithm cannot use, or whose own
-// words are against it, or that is another than the token names.
-func publicKey(raw []byte, algorithm, keyID string) string {
-	want := kindOf(algorithm)
-	jwk, err := jsontext.ParseObject(raw)
-	if want == nil || err != nil {
-		return ""
-	}
-	var texts [len(descriptions)]string
-	for i, name := range descriptions {
-		var ok bool
-		if texts[i], ok = jwk.Text(name); !ok {
-			return ""
-		}
+// fits reports whether a key can be used with an algorithm, its own words are not
+// against it, and it is the one that the token names. Whether its numbers are a key
+// is the browser's to say.
+func fits(jwk *jsontext.Object, a *algorithm, keyID string) bool {
+	var texts [len(describing)]string
+	if a == nil || !jwk.Texts(describing[:], texts[:]) {
+		return false
 	}
 	kid, use, alg := texts[2], texts[3], texts[4]
-	if texts[0] != want.keyType || texts[1] != want.curve ||
+	if texts[0] != a.keyType || texts[1] != a.curve ||
 		keyID != "" && kid != keyID ||
 		use != "" && use != "sig" ||
-		alg != "" && alg != algorithm && (want != &kindOKP || kindOf(alg) != want) {
-		return ""
+		alg != "" && alg != a.name && alg != a.also {
+		return false
 	}
 	if raw := jwk.Raw("key_ops"); raw != nil {
-		if operations, _ := jsontext.Texts(raw); !slices.Contains(operations, "verify") {
-			return ""
-		}
+		operations, _ := jsontext.Texts(raw)
+		return contains(operations, "verify")
 	}
-	key := `{"kty":"` + want.keyType + `","crv":"` + want.curve + `"`
-	if want.curve == "" {
-		key = `{"kty":"` + want.keyType + `"`
-	}
-	for i := range want.numbers {
-		name := want.numbers[i : i+1]
-		value, _ := jwk.Text(name)
-		if number, _ := base64url.Decode(value); len(number) == 0 {
-			return ""
-		}
-		key += `,"` + name + `":"` + value + `"`
-	}
-	return key + "}"
+	return true
 }

@@ -13,7 +13,7 @@ var ErrDoubled = errors.New("the JSON object has two members of the same name")
 // must not have them (RFC 7515 §4, RFC 7517 §4, RFC 7519 §4).
 type Object struct {
 	body    []byte
-	members []Member // the outermost
+	members []Member // those of objects within it too
 }
 
 // ParseObject reads body, one object. Objects within it are checked for their
@@ -23,19 +23,16 @@ func ParseObject(body []byte) (*Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Object{body: body}
 	seen := map[string]bool{}
-	for _, m := range list {
-		if !m.Outer {
-			continue
+	for i := range list {
+		if m := &list[i]; m.Outer {
+			if seen[m.Name] {
+				return nil, ErrDoubled
+			}
+			seen[m.Name] = true
 		}
-		if seen[m.Name] {
-			return nil, ErrDoubled
-		}
-		seen[m.Name] = true
-		o.members = append(o.members, m)
 	}
-	return o, nil
+	return &Object{body: body, members: list}, nil
 }
 
 // Raw returns a member's value as it was written, nil if there is no such member.
@@ -43,38 +40,39 @@ func ParseObject(body []byte) (*Object, error) {
 //
 //go:noinline
 func (o *Object) Raw(name string) []byte {
-	for _, m := range o.members {
-		if m.Name == name {
+	for i := range o.members {
+		if m := &o.members[i]; m.Outer && m.Name == name {
 			return o.body[m.Start:m.End]
 		}
 	}
 	return nil
 }
 
-// Text returns what a string member says, nothing if there is no such member; ok is
-// false for another value.
-//
-//go:noinline
-func (o *Object) Text(name string) (text string, ok bool) {
-	raw := o.Raw(name)
-	if raw == nil {
-		return "", true
-	}
-	return Text(raw)
-}
-
-// AppendOnly appends an object of those members that are named, as they were
-// written. Those that are not there are left out.
-func (o *Object) AppendOnly(dst []byte, names []string) []byte {
-	next := byte('{')
-	for _, m := range o.members {
-		if slices.Contains(names, m.Name) {
-			dst = append(append(dst, next), o.body[m.From:m.End]...)
-			next = ','
+// Texts reads string members into values, in the order of names, nothing where
+// there is no such member. It reports false for a member that is no string.
+func (o *Object) Texts(names, values []string) (ok bool) {
+	for i, name := range names {
+		if raw := o.Raw(name); raw != nil {
+			if values[i], ok = Text(raw); !ok {
+				return false
+			}
 		}
 	}
-	if next == '{' {
-		dst = append(dst, next)
+	return true
+}
+
+// Only returns an object of those members that are named, as they were written.
+// Those that are not there are left out.
+func (o *Object) Only(names []string) string {
+	text, next := "", "{"
+	for i := range o.members {
+		if m := &o.members[i]; m.Outer && slices.Contains(names, m.Name) {
+			text += next + string(o.body[m.From:m.End])
+			next = ","
+		}
 	}
-	return append(dst, '}')
+	if text == "" {
+		text = next
+	}
+	return text + "}"
 }
