@@ -74,7 +74,7 @@ func makeKey(ctx context.Context, db *idb.DB) error {
 	var script browser.Script
 	algorithm := map[string]any{"name": "AES-GCM", "length": 256}
 	usages := []any{"encrypt", "decrypt"}
-	key := operate(ctx, &script, "generateKey", algorithm, false, usages)
+	key := script.Await(ctx, script.Call(subtle(&script), "generateKey", algorithm, false, usages))
 	if err := script.Err(); err != nil {
 		return err
 	}

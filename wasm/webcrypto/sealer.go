@@ -91,9 +91,12 @@ func crypt(ctx context.Context, operation string, key js.Value, iv, data, additi
 	return output, script.Err()
 }
 
-// operate calls a method of the SubtleCrypto object, which exists in secure contexts
-// only, and waits for its result.
+// operate calls a method of SubtleCrypto and waits for its result.
 func operate(ctx context.Context, script *browser.Script, operation string, args ...any) js.Value {
-	subtle := script.Get(script.Global("crypto"), "subtle")
-	return script.Await(ctx, script.Call(subtle, operation, args...))
+	return script.Await(ctx, script.Call(subtle(script), operation, args...))
+}
+
+// subtle is the SubtleCrypto object, which exists in secure contexts only.
+func subtle(script *browser.Script) js.Value {
+	return script.Get(script.Global("crypto"), "subtle")
 }
