@@ -147,7 +147,7 @@ func (p *Pages) checkIDToken(ctx context.Context, request loginRequest, t transa
 	if err != nil || token.CheckAtHash(digest) != nil {
 		return errUntrusted
 	}
-	next.claims = string(token.AppendClaims(nil, client.SignIn.Claims))
+	next.claims = token.Claims(client.SignIn.Claims)
 	return nil
 }
 
@@ -196,7 +196,7 @@ func sameAccount(a, b *session) bool {
 		return false
 	}
 	second, err := idtoken.Parse(b.id.Expose()) // EXPOSE: its subject is compared
-	return err == nil && first.Issuer == second.Issuer && first.Subject == second.Subject
+	return err == nil && first.Issuer() == second.Issuer() && first.Subject() == second.Subject()
 }
 
 // store makes a session the client's, and ends the sign-in.
@@ -254,5 +254,5 @@ func accountName(id secret.String) string {
 			return name
 		}
 	}
-	return token.Subject
+	return token.Subject()
 }

@@ -16,7 +16,6 @@ package idtoken
 import (
 	"errors"
 	"strings"
-	"time"
 
 	"tokenvault/internal/base64url"
 	"tokenvault/internal/jsontext"
@@ -36,33 +35,77 @@ var (
 
 const (
 	maxLength = 64 << 10
-	// maxTime bounds times to the years that package time can add to: 9999.
+	// maxTime bounds times, so that no sum overflows: the end of the year 9999.
 	maxTime = 253_402_300_799
 )
 
-// Token is an id_token. That it was read says nothing about who wrote it.
+// headerTexts, textClaims and timeClaims are the members that validation needs, and
+// their like.
+var (
+	headerTexts = [...]string{"alg", "kid", "typ"}
+	textClaims  = [...]string{"iss", "sub", "azp", "nonce", "at_hash", "sid", "acr"}
+	timeClaims  = [...]string{"exp", "iat", "nbf", "auth_time"}
+)
+
+// Token is an id_token. That it was read says nothing about who wrote it. A text
+// that it does not have is empty, a time that it does not have is 0; times are in
+// seconds since 1970.
 type Token struct {
 	Algorithm    string
-	KeyID        string // empty if the header has none
+	KeyID        string
 	SigningInput []byte
 	Signature    []byte
 
-	// The claims that validation needs and their like; a claim that is not there is
-	// empty.
-	Issuer          string
-	Subject         string
-	Audiences       []string
-	AuthorizedParty string
-	ExpiresAt       time.Time
-	IssuedAt        time.Time
-	NotBefore       time.Time
-	AuthTime        time.Time
-	Nonce           string
-	AtHash          string
-	SessionID       string
-	ACR             string
+	claims    *jsontext.Object
+	audiences []string
+	texts     [len(textClaims)]string
+	times     [len(timeClaims)]int64
+}
 
-	claims jsontext.Object
+// Issuer is the claim iss.
+func (t *Token) Issuer() string { return t.texts[0] }
+
+// Subject is the claim sub, the user.
+func (t *Token) Subject() string { return t.texts[1] }
+
+// AuthorizedParty is the claim azp.
+func (t *Token) AuthorizedParty() string { return t.texts[2] }
+
+// Nonce is the claim nonce.
+func (t *Token) Nonce() string { return t.texts[3] }
+
+// AtHash is the claim at_hash.
+func (t *Token) AtHash() string { return t.texts[4] }
+
+// SessionID is the claim sid (OpenID Connect Front-Channel Logout §3).
+func (t *Token) SessionID() string { return t.texts[5] }
+
+// ACR is the claim acr.
+func (t *Token) ACR() string { return t.texts[6] }
+
+// Audiences is the claim aud.
+func (t *Token) Audiences() []string { return t.audiences }
+
+// ExpiresAt is the claim exp.
+func (t *Token) ExpiresAt() int64 { return t.times[0] }
+
+// IssuedAt is the claim iat.
+func (t *Token) IssuedAt() int64 { return t.times[1] }
+
+// NotBefore is the claim nbf.
+func (t *Token) NotBefore() int64 { return t.times[2] }
+
+// AuthTime is the claim auth_time.
+func (t *Token) AuthTime() int64 { return t.times[3] }
+
+// Claims returns a JSON object of the named claims that the token has, as the server
+// wrote them.
+func (t *Token) Claims(names []string) string { return t.claims.Only(names) }
+
+// Text returns a claim that is a string, "" for any other.
+func (t *Token) Text(name string) string {
+	text, _ := jsontext.Text(t.claims.Raw(name))
+	return text
 }
 
 // Parse reads an id_token in the compact serialization (RFC 7515 §7.1).
@@ -70,29 +113,33 @@ func Parse(compact string) (*Token, error) {
 	if len(compact) > maxLength {
 		return nil, ErrTooLong
 	}
-	switch strings.Count(compact, ".") {
-	case 2:
-	case 4: // RFC 7516 §7.1
+	parts := strings.Split(compact, ".")
+	if len(parts) == 5 { // RFC 7516 §7.1
 		return nil, ErrEncrypted
-	default:
+	}
+	if len(parts) != 3 {
 		return nil, ErrMalformed
 	}
-	first, last := strings.IndexByte(compact, '.'), strings.LastIndexByte(compact, '.')
-	header, err := object(compact[:first])
+	header, err := object(parts[0])
 	if err != nil {
 		return nil, err
 	}
-	claims, err := object(compact[first+1 : last])
+	claims, err := object(parts[1])
 	if err != nil {
 		return nil, err
 	}
-	signature, ok := base64url.Decode(compact[last+1:])
-	if !ok || len(signature) == 0 {
+	signature, _ := base64url.Decode(parts[2])
+	var texts [len(headerTexts)]string
+	if len(signature) == 0 || !header.Texts(headerTexts[:], texts[:]) {
 		return nil, ErrMalformed
 	}
-	t := &Token{SigningInput: []byte(compact[:last]), Signature: signature, claims: claims}
-	if err := t.readHeader(header); err != nil {
+	if err := checkHeader(header, texts[0], texts[2]); err != nil {
 		return nil, err
+	}
+	t := &Token{
+		Algorithm: texts[0], KeyID: texts[1],
+		SigningInput: []byte(compact[:len(parts[0])+1+len(parts[1])]), Signature: signature,
+		claims: claims,
 	}
 	if !t.readClaims() {
 		return nil, ErrClaim
@@ -101,130 +148,48 @@ func Parse(compact string) (*Token, error) {
 }
 
 // object reads one of the two JSON parts.
-func object(part string) (jsontext.Object, error) {
-	text, ok := base64url.Decode(part)
-	if !ok {
-		return jsontext.Object{}, ErrMalformed
-	}
+func object(part string) (*jsontext.Object, error) {
+	text, _ := base64url.Decode(part)
 	o, err := jsontext.ParseObject(text)
-	switch {
-	case err == nil:
-		return o, nil
-	case errors.Is(err, jsontext.ErrDoubled):
-		return o, ErrDoubled
-	default:
-		return o, ErrMalformed
+	if errors.Is(err, jsontext.ErrDoubled) {
+		return nil, ErrDoubled
 	}
+	if err != nil {
+		return nil, ErrMalformed
+	}
+	return o, nil
 }
 
-// readHeader reads the members of a JOSE header that matter (RFC 7515 §4.1). Keys
+// checkHeader checks the members of a JOSE header that matter (RFC 7515 §4.1). Keys
 // and places of keys that a header names (jwk, jku, x5c, x5u) do not: whoever
 // forges a token chooses them.
-func (t *Token) readHeader(header jsontext.Object) error {
-	if header.Raw("crit") != nil {
+func checkHeader(header *jsontext.Object, alg, typ string) error {
+	switch {
+	case header.Raw("crit") != nil:
 		return ErrCritical
-	}
-	var typ string
-	if !text(header, "alg", &t.Algorithm) || !text(header, "kid", &t.KeyID) || !text(header, "typ", &typ) {
-		return ErrMalformed
-	}
 	// A logout token or an access token of the same server and client has another
 	// type (RFC 8725 §3.11).
-	if typ != "" && !strings.EqualFold(typ, "JWT") {
+	case typ != "" && typ != "JWT" && typ != "jwt":
 		return ErrType
-	}
-	if kindOf(t.Algorithm) == kindNone {
+	case find(alg) == nil:
 		return ErrAlgorithm
+	default:
+		return nil
 	}
-	return nil
 }
 
-// readClaims reads the claims that have a field. One of another type than the
+// readClaims reads the claims that have a method. One of another type than the
 // specification's is refused and not passed over, or a token could have a nonce for
 // others and none for us.
 func (t *Token) readClaims() bool {
-	for _, claim := range [...]struct {
-		name  string
-		value *string
-	}{
-		{"iss", &t.Issuer},
-		{"sub", &t.Subject},
-		{"azp", &t.AuthorizedParty},
-		{"nonce", &t.Nonce},
-		{"at_hash", &t.AtHash},
-		{"sid", &t.SessionID},
-		{"acr", &t.ACR},
-	} {
-		if !text(t.claims, claim.name, claim.value) {
-			return false
+	ok := t.claims.Texts(textClaims[:], t.texts[:])
+	for i, name := range timeClaims {
+		if raw := t.claims.Raw(name); ok && raw != nil {
+			t.times[i], ok = jsontext.Whole(raw, maxTime)
 		}
 	}
-	for _, claim := range [...]struct {
-		name  string
-		value *time.Time
-	}{
-		{"exp", &t.ExpiresAt},
-		{"iat", &t.IssuedAt},
-		{"nbf", &t.NotBefore},
-		{"auth_time", &t.AuthTime},
-	} {
-		raw := t.claims.Raw(claim.name)
-		if raw == nil {
-			continue
-		}
-		seconds, ok := jsontext.Whole(raw, maxTime)
-		if !ok {
-			return false
-		}
-		*claim.value = time.Unix(seconds, 0)
+	if raw := t.claims.Raw("aud"); ok && raw != nil { // RFC 7519 §4.1.3
+		t.audiences, ok = jsontext.Texts(raw)
 	}
-	return t.readAudiences()
-}
-
-// readAudiences reads aud, which is a string or an array of strings (RFC 7519
-// §4.1.3).
-func (t *Token) readAudiences() bool {
-	raw := t.claims.Raw("aud")
-	if raw == nil {
-		return true
-	}
-	if one, ok := jsontext.Text(raw); ok {
-		t.Audiences = []string{one}
-		return true
-	}
-	list, err := jsontext.Elements(raw)
-	for _, element := range list {
-		one, ok := jsontext.Text(element)
-		if !ok {
-			return false
-		}
-		t.Audiences = append(t.Audiences, one)
-	}
-	return err == nil
-}
-
-// text reads a string member, if it is there; false is one of another type.
-func text(o jsontext.Object, name string, value *string) bool {
-	raw := o.Raw(name)
-	if raw == nil {
-		return true
-	}
-	var ok bool
-	*value, ok = jsontext.Text(raw)
 	return ok
-}
-
-// AppendClaims appends a JSON object of the named claims that the token has, their
-// values as the server wrote them.
-func (t *Token) AppendClaims(dst []byte, names []string) []byte {
-	return t.claims.AppendOnly(dst, names)
-}
-
-// Text returns a claim that is a string, "" for any other.
-func (t *Token) Text(name string) string {
-	value := ""
-	if !text(t.claims, name, &value) {
-		return ""
-	}
-	return value
 }

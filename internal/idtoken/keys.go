@@ -3,7 +3,6 @@ package idtoken
 import (
 	"errors"
 
-	"tokenvault/internal/base64url"
 	"tokenvault/internal/jsontext"
 )
 
@@ -21,123 +20,88 @@ const (
 	maxKeys = 8
 )
 
-// kind is the kind of key that an algorithm signs with.
-type kind uint8
+// algorithm is a JWS algorithm and what goes with it.
+type algorithm struct {
+	name           string
+	keyType, curve string // of a JWK
+	hash           string // WebCrypto's name
+	also           string // its other name
+}
 
-const (
-	kindNone kind = iota
-	kindRSA
-	kindEC
-	kindOKP
-)
+// algorithms is all that is accepted. EdDSA is the older name of Ed25519 (RFC 9864
+// §2.2), and of a curve that browsers do not have.
+var algorithms = [...]algorithm{
+	{"RS256", "RSA", "", "SHA-256", ""},
+	{"PS256", "RSA", "", "SHA-256", ""},
+	{"ES256", "EC", "P-256", "SHA-256", ""},
+	{"EdDSA", "OKP", "Ed25519", "SHA-512", "Ed25519"},
+	{"Ed25519", "OKP", "Ed25519", "SHA-512", "EdDSA"},
+}
 
-// kindOf is the list of algorithms. EdDSA is Ed25519 by its older name, which
-// RFC 9864 §2.2 replaces; its other curve is in no browser.
-func kindOf(algorithm string) kind {
-	switch algorithm {
-	case "RS256", "PS256":
-		return kindRSA
-	case "ES256":
-		return kindEC
-	case "EdDSA", "Ed25519":
-		return kindOKP
-	default:
-		return kindNone
+// find returns an accepted algorithm, or nil. It is not inlined, for the size of the
+// binary.
+//
+//go:noinline
+func find(name string) *algorithm {
+	for i := range algorithms {
+		if a := &algorithms[i]; a.name == name {
+			return a
+		}
 	}
+	return nil
 }
 
 // ChooseKeys returns the public keys of a JWK Set that a token with the algorithm
 // and key ID of its header can be signed with, each as a JWK of its own that has the
 // members of the public key alone. Without a key ID each key that fits is tried.
 // Keys that are not understood are passed over (RFC 7517 §5).
-func ChooseKeys(jwks []byte, algorithm, keyID string) ([]string, error) {
-	if len(jwks) > maxKeySet {
-		return nil, ErrKeySet
-	}
+func ChooseKeys(jwks []byte, alg, keyID string) (chosen []string, err error) {
 	set, err := jsontext.ParseObject(jwks)
-	if err != nil {
+	if err != nil || len(jwks) > maxKeySet {
 		return nil, ErrKeySet
 	}
 	list, err := jsontext.Elements(set.Raw("keys"))
 	if err != nil {
 		return nil, ErrKeySet
 	}
-	var chosen []string
 	for _, raw := range list {
 		jwk, err := jsontext.ParseObject(raw)
-		if err != nil || !fits(jwk, algorithm, keyID) {
-			continue
-		}
-		if key, ok := publicKey(jwk, kindOf(algorithm)); ok && len(chosen) < maxKeys {
-			chosen = append(chosen, key)
+		if err == nil && len(chosen) < maxKeys && fits(jwk, find(alg), keyID) {
+			chosen = append(chosen, jwk.Only(publicMembers))
 		}
 	}
-	if len(chosen) == 0 {
+	if chosen == nil {
 		return nil, ErrNoKey
 	}
 	return chosen, nil
 }
 
-// fits reports whether what a key says about its use allows the algorithm, and
-// whether it is the one that the token names.
-func fits(jwk jsontext.Object, algorithm, keyID string) bool {
-	var kid, use, alg string
-	if !text(jwk, "kid", &kid) || !text(jwk, "use", &use) || !text(jwk, "alg", &alg) {
-		return false
-	}
-	switch {
-	case keyID != "" && kid != keyID:
-		return false
-	case use != "" && use != "sig":
-		return false
-	case alg != "" && alg != algorithm && (kindOf(alg) != kindOKP || kindOf(algorithm) != kindOKP):
-		return false
-	}
-	operations := jwk.Raw("key_ops")
-	if operations == nil {
-		return true
-	}
-	list, _ := jsontext.Elements(operations)
-	for _, raw := range list {
-		if operation, ok := jsontext.Text(raw); ok && operation == "verify" {
-			return true
-		}
-	}
-	return false
-}
+var (
+	// publicMembers are those of a JWK that make a public key (RFC 7518 §6, RFC 8037
+	// §2). The private one is always d, and others.
+	publicMembers = []string{"kty", "crv", "n", "e", "x", "y"}
+	// describing are those that say what it is for (RFC 7517 §4).
+	describing = [...]string{"kty", "crv", "kid", "use", "alg"}
+)
 
-// publicKey writes a key with nothing but what makes the public key (RFC 7518 §6,
-// RFC 8037 §2), or reports that it is of another kind.
-func publicKey(jwk jsontext.Object, wanted kind) (string, bool) {
-	var keyType, curve string
-	var numbers []string
-	switch wanted {
-	case kindRSA:
-		keyType, numbers = "RSA", []string{"n", "e"}
-	case kindEC:
-		keyType, curve, numbers = "EC", "P-256", []string{"x", "y"}
-	case kindOKP:
-		keyType, curve, numbers = "OKP", "Ed25519", []string{"x"}
-	default:
-		return "", false
+// fits reports whether a key can be used with an algorithm, its own words are not
+// against it, and it is the one that the token names. Whether its numbers are a key
+// is the browser's to say.
+func fits(jwk *jsontext.Object, a *algorithm, keyID string) bool {
+	var texts [len(describing)]string
+	if a == nil || !jwk.Texts(describing[:], texts[:]) {
+		return false
 	}
-	var kty, crv string
-	if !text(jwk, "kty", &kty) || !text(jwk, "crv", &crv) || kty != keyType || crv != curve {
-		return "", false
+	kid, use, alg := texts[2], texts[3], texts[4]
+	if texts[0] != a.keyType || texts[1] != a.curve ||
+		keyID != "" && kid != keyID ||
+		use != "" && use != "sig" ||
+		alg != "" && alg != a.name && alg != a.also {
+		return false
 	}
-	key := []byte(`{"kty":"` + keyType + `"`)
-	if curve != "" {
-		key = append(key, `,"crv":"`+curve+`"`...)
+	if raw := jwk.Raw("key_ops"); raw != nil {
+		operations, _ := jsontext.Texts(raw)
+		return contains(operations, "verify")
 	}
-	for _, name := range numbers {
-		var value string
-		if !text(jwk, name, &value) || value == "" {
-			return "", false
-		}
-		if _, ok := base64url.Decode(value); !ok {
-			return "", false
-		}
-		key = append(key, `,"`+name+`":"`+value+`"`...)
-	}
-	return string(append(key, '}')), true
+	return true
 }

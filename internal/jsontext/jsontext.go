@@ -28,7 +28,8 @@ const maxDepth = 64
 // app as it was.
 type Member struct {
 	Name       string
-	Start, End int  // of the value, in the body
+	From       int  // of the name, in the body
+	Start, End int  // of the value
 	Outer      bool // of the outermost object, not of one within
 }
 
@@ -82,6 +83,22 @@ func Text(raw []byte) (text string, ok bool) {
 // IsNull reports whether the value is null.
 func (m Member) IsNull(body []byte) bool {
 	return string(body[m.Start:m.End]) == "null"
+}
+
+// Texts returns what a value says that is a string or an array of strings.
+func Texts(raw []byte) (texts []string, ok bool) {
+	list, err := Elements(raw)
+	if err != nil {
+		list = [][]byte{raw}
+	}
+	for _, element := range list {
+		text, ok := Text(element)
+		if !ok {
+			return nil, false
+		}
+		texts = append(texts, text)
+	}
+	return texts, true
 }
 
 // Seconds returns a number member, or a string of digits as some servers write
@@ -161,7 +178,7 @@ func (s *scanner) object(depth int) error {
 		}
 		s.space()
 		at := len(s.found) // before the members within its value
-		s.found = append(s.found, Member{Name: name, Start: s.at, Outer: depth == 1})
+		s.found = append(s.found, Member{Name: name, From: start, Start: s.at, Outer: depth == 1})
 		if err := s.value(depth); err != nil {
 			return err
 		}

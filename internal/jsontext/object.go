@@ -13,56 +13,66 @@ var ErrDoubled = errors.New("the JSON object has two members of the same name")
 // must not have them (RFC 7515 §4, RFC 7517 §4, RFC 7519 §4).
 type Object struct {
 	body    []byte
-	members []Member // the outermost
+	members []Member // those of objects within it too
 }
 
 // ParseObject reads body, one object. Objects within it are checked for their
 // form, not for their names.
-func ParseObject(body []byte) (Object, error) {
+func ParseObject(body []byte) (*Object, error) {
 	list, err := Members(body)
 	if err != nil {
-		return Object{}, err
+		return nil, err
 	}
-	outer := make([]Member, 0, len(list))
-	seen := make(map[string]bool, len(list))
-	for _, m := range list {
-		if !m.Outer {
-			continue
+	seen := map[string]bool{}
+	for i := range list {
+		if m := &list[i]; m.Outer {
+			if seen[m.Name] {
+				return nil, ErrDoubled
+			}
+			seen[m.Name] = true
 		}
-		if seen[m.Name] {
-			return Object{}, ErrDoubled
-		}
-		seen[m.Name] = true
-		outer = append(outer, m)
 	}
-	return Object{body: body, members: outer}, nil
+	return &Object{body: body, members: list}, nil
 }
 
 // Raw returns a member's value as it was written, nil if there is no such member.
-func (o Object) Raw(name string) []byte {
-	for _, m := range o.members {
-		if m.Name == name {
+// It is not inlined, for the size of the binary.
+//
+//go:noinline
+func (o *Object) Raw(name string) []byte {
+	for i := range o.members {
+		if m := &o.members[i]; m.Outer && m.Name == name {
 			return o.body[m.Start:m.End]
 		}
 	}
 	return nil
 }
 
-// AppendOnly appends an object of those members that are named, their values as
-// they were written. Those that are not there are left out.
-func (o Object) AppendOnly(dst []byte, names []string) []byte {
-	dst = append(dst, '{')
-	empty := len(dst)
-	for _, m := range o.members {
-		if !slices.Contains(names, m.Name) {
-			continue
+// Texts reads string members into values, in the order of names, nothing where
+// there is no such member. It reports false for a member that is no string.
+func (o *Object) Texts(names, values []string) (ok bool) {
+	for i, name := range names {
+		if raw := o.Raw(name); raw != nil {
+			if values[i], ok = Text(raw); !ok {
+				return false
+			}
 		}
-		if len(dst) > empty {
-			dst = append(dst, ',')
-		}
-		dst = AppendString(dst, m.Name)
-		dst = append(dst, ':')
-		dst = append(dst, o.body[m.Start:m.End]...)
 	}
-	return append(dst, '}')
+	return true
+}
+
+// Only returns an object of those members that are named, as they were written.
+// Those that are not there are left out.
+func (o *Object) Only(names []string) string {
+	text, next := "", "{"
+	for i := range o.members {
+		if m := &o.members[i]; m.Outer && slices.Contains(names, m.Name) {
+			text += next + string(o.body[m.From:m.End])
+			next = ","
+		}
+	}
+	if text == "" {
+		text = next
+	}
+	return text + "}"
 }

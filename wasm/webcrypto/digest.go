@@ -12,7 +12,7 @@ import (
 // "SHA-512".
 func Digest(ctx context.Context, algorithm string, data []byte) ([]byte, error) {
 	var script browser.Script
-	digest := script.Await(ctx, script.Call(subtle(&script), "digest", algorithm, script.Uint8Array(data)))
+	digest := operate(ctx, &script, "digest", algorithm, script.Uint8Array(data))
 	output := script.Bytes(digest)
 	return output, script.Err()
 }

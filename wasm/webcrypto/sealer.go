@@ -86,9 +86,14 @@ func crypt(ctx context.Context, operation string, key js.Value, iv, data, additi
 		"additionalData": script.Uint8Array(additional),
 		"tagLength":      8 * tagLength,
 	}
-	result := script.Await(ctx, script.Call(subtle(&script), operation, algorithm, key, script.Uint8Array(data)))
+	result := operate(ctx, &script, operation, algorithm, key, script.Uint8Array(data))
 	output := script.Bytes(result)
 	return output, script.Err()
+}
+
+// operate calls a method of SubtleCrypto and waits for its result.
+func operate(ctx context.Context, script *browser.Script, operation string, args ...any) js.Value {
+	return script.Await(ctx, script.Call(subtle(script), operation, args...))
 }
 
 // subtle is the SubtleCrypto object, which exists in secure contexts only.

@@ -23,32 +23,31 @@ const minModulus = 2048
 // 7518 §3, RFC 9864) and a public key in JSON (RFC 7517). A key that does not fit the
 // algorithm is an error.
 func Verify(ctx context.Context, alg, jwk string, signature, signingInput []byte) (bool, error) {
-	var name string
+	var parameters string
 	switch alg {
 	case "RS256":
-		name = "RSASSA-PKCS1-v1_5"
+		parameters = `{"name":"RSASSA-PKCS1-v1_5","hash":"SHA-256"}`
 	case "PS256":
-		name = "RSA-PSS"
+		parameters = `{"name":"RSA-PSS","hash":"SHA-256","saltLength":32}`
 	case "ES256":
-		name = "ECDSA"
+		parameters = `{"name":"ECDSA","hash":"SHA-256","namedCurve":"P-256"}`
 	case "EdDSA", "Ed25519":
-		name = "Ed25519"
+		parameters = `{"name":"Ed25519"}`
 	default:
 		return false, ErrAlgorithm
 	}
-	// Each algorithm reads those parameters that it has.
-	algorithm := map[string]any{"name": name, "hash": "SHA-256", "saltLength": 32, "namedCurve": "P-256"}
 	var script browser.Script
-	api := subtle(&script)
-	parsed := script.Call(script.Global("JSON"), "parse", jwk)
-	key := script.Await(ctx, script.Call(api, "importKey", "jwk", parsed, algorithm, false, []any{"verify"}))
+	json := script.Global("JSON")
+	algorithm := script.Call(json, "parse", parameters)
+	parsed := script.Call(json, "parse", jwk)
+	key := operate(ctx, &script, "importKey", "jwk", parsed, algorithm, false, []any{"verify"})
 	if alg == "RS256" || alg == "PS256" {
 		bits := script.Int(script.Get(script.Get(key, "algorithm"), "modulusLength"))
 		if script.Err() == nil && bits < minModulus {
 			return false, ErrShortKey
 		}
 	}
-	valid := script.Await(ctx, script.Call(api, "verify", algorithm, key, script.Uint8Array(signature), script.Uint8Array(signingInput)))
+	valid := operate(ctx, &script, "verify", algorithm, key, script.Uint8Array(signature), script.Uint8Array(signingInput))
 	ok := script.Bool(valid)
-	return ok && script.Err() == nil, script.Err()
+	return ok, script.Err()
 }
