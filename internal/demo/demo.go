@@ -188,7 +188,7 @@ func (d *Demo) startIDP() (err error) {
 			{ID: MainClientID, RedirectURIs: redirects, PostLogoutRedirectURIs: redirects},
 			{ID: PingClientID, RedirectURIs: redirects, PostLogoutRedirectURIs: redirects},
 		},
-		Accounts:   []devidp.Account{devidp.DefaultAccount()},
+		Accounts:   []devidp.Account{devidp.DefaultAccount(), devidp.SecondAccount()},
 		AccessTTL:  d.options.AccessTTL,
 		RefreshTTL: d.options.RefreshTTL,
 		Now:        d.options.Now,
@@ -198,6 +198,8 @@ func (d *Demo) startIDP() (err error) {
 			ID:                     VaultedClientID,
 			RedirectURIs:           []string{d.origins.Vault + "/" + static.CallbackPage},
 			PostLogoutRedirectURIs: []string{d.origins.Vault + "/" + static.SignedOutPage},
+
+			FrontChannelLogoutURI: d.origins.Vault + "/" + static.FrontChannelPage, FrontChannelLogoutSessionRequired: true,
 		})
 	}
 	if d.options.AuthServer != nil {

@@ -1,9 +1,8 @@
 // Package idtoken validates the id_tokens of OpenID Connect Core, as far as that
 // goes without cryptography: which tokens are read at all (Parse), which keys of the
 // server may have signed one (ChooseKeys), and whether one that the server did sign
-// is the answer to this sign-in (Check, CheckAtHash) or a refresh of it
-// (CheckRefreshed). The signature and digests are the browser's: golang-jwt is
-// 3400 KB in a WebAssembly binary.
+// is the answer to this sign-in (Check, CheckAtHash). The signature and digests are the
+// browser's: golang-jwt is 3400 KB in a WebAssembly binary.
 //
 // It trusts nothing that a token says, not even which algorithm it is signed with:
 // the list of algorithms is fixed, and has none that works with a secret. It refuses
