@@ -108,6 +108,23 @@ func TestDemoShowsSideBySideWhatTheAppAndTheAPIReceived(t *testing.T) {
 	s.canary(p)
 }
 
+func TestDemoHasTheVaultSignIn(t *testing.T) {
+	t.Parallel()
+	s := newVaultedSite(t)
+	p := s.openDemo()
+	p.until(`document.querySelector("#vaulted-result").textContent.includes("Nobody")`)
+	p.click("#vaulted-sign-in")
+	s.fillSignIn(p)
+	p.until(`document.querySelector("#vaulted-result")?.textContent.includes("Alice Liddell")`)
+	p.click("#vaulted-call")
+	p.until(`document.querySelector("#vaulted-result").textContent.includes("/v3/whoami: 200")`)
+	accessible(p)
+	p.click("#vaulted-sign-out")
+	p.until(`document.querySelector("#vaulted-result")?.textContent.includes("Nobody")`)
+	assert.Empty(t, s.live())
+	s.canary(p)
+}
+
 func TestDemoHasNoViolationAndNoErrorInNormalUse(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

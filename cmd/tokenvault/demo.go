@@ -49,7 +49,7 @@ var demoCommand = command{
 type demoPorts struct{ app, vault, auth, api *uint }
 
 func (p demoPorts) options() (demo.Options, error) {
-	var options demo.Options
+	options := demo.Options{VaultSignIn: true}
 	for _, origin := range []struct {
 		flag string
 		port *uint

@@ -241,12 +241,17 @@ func withPagePolicy(next http.Handler, policy string) http.Handler {
 // page is what the demonstration page is told.
 func (d *Demo) page() page {
 	api := d.origins.API
+	var own *vaulted
+	if d.options.VaultSignIn {
+		own = &vaulted{Client: VaultedClient, WhoAmI: api + "/v3/whoami"}
+	}
 	return page{
 		App: d.origins.App, Vault: d.origins.Vault, API: api,
 		Client: MainClient, ClientID: MainClientID, Scope: Scope, RedirectURI: d.origins.App + "/",
 		AuthorizationEndpoint: d.origins.Auth + "/authorize",
 		TokenEndpoint:         d.origins.Auth + "/token",
 		Account:               account{Username: d.Account.Username, Password: d.Account.Password},
+		Vaulted:               own,
 		Calls: calls{
 			WhoAmI:    api + "/v1/whoami",
 			Protected: api + "/v1/json",

@@ -26,7 +26,14 @@ type page struct {
 	AuthorizationEndpoint string  `json:"authorizationEndpoint"`
 	TokenEndpoint         string  `json:"tokenEndpoint"`
 	Account               account `json:"account"`
-	Calls                 calls   `json:"calls"`
+	// Vaulted is the client that the vault signs in; nil where there is none.
+	Vaulted *vaulted `json:"vaulted"`
+	Calls   calls    `json:"calls"`
+}
+
+type vaulted struct {
+	Client string `json:"client"`
+	WhoAmI string `json:"whoami"`
 }
 
 type account struct {

@@ -8,6 +8,7 @@ import { attacks } from './attacks.js';
 import { examine, judge } from './evidence.js';
 import { asText } from './loot.js';
 import { finishSignIn, isCallback, signIn } from './oauth.js';
+import { startVaulted } from './vaulted.js';
 import {
   attackCard, byId, empty, facts, json, line, onPress, setBanner, setButtons, setState, show,
 } from './view.js';
@@ -25,6 +26,7 @@ import {
  * @property {string} authorizationEndpoint
  * @property {string} tokenEndpoint
  * @property {{ username: string, password: string }} account
+ * @property {{ client: string, whoami: string } | null} vaulted  the client that the vault signs in
  * @property {{ whoami: string, protected: string, public: string, echo: string, outside: string, redirect: string }} calls
  */
 
@@ -97,6 +99,9 @@ class Demo {
       await this.#report('session-result', () => this.#finish());
     }
     await this.#showSession();
+    if (this.#config.vaulted) {
+      await startVaulted(this.#config.vaulted, (work) => this.#report('vaulted-result', work));
+    }
   }
 
   #vaultReady() {
