@@ -60,6 +60,26 @@ func configurationKeys(tb testing.TB) []string {
 	return keys
 }
 
+// TestRecipesAreConfigurations holds what README.md and the recipes show to the parser:
+// people copy it.
+func TestRecipesAreConfigurations(t *testing.T) {
+	found := 0
+	for _, name := range documents(t) {
+		for _, block := range jsonBlock.FindAllStringSubmatch(read(t, name), -1) {
+			require.True(t, json.Valid([]byte(block[1])), "%s has what is no JSON:\n%s", name, block[1])
+			if !strings.Contains(block[1], `"clients"`) {
+				continue
+			}
+			found++
+			_, err := config.Parse([]byte(block[1]))
+			assert.NoError(t, err, "%s:\n%s", name, block[1])
+		}
+	}
+	assert.Greater(t, found, 7, "there is a configuration for each authorization server")
+}
+
+var jsonBlock = regexp.MustCompile("(?ms)^```json\n(.*?)^```$")
+
 var index = regexp.MustCompile(`\[\d+\]`)
 
 // spoil adds a strange key to every object within a JSON value.
