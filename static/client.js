@@ -832,9 +832,9 @@ class TokenVault {
    * @param {string} event
    * @param {Record<string, string>} detail
    */
-  #heard(event, { handle, outcome, maxAge, ...detail }) {
+  #heard(event, { handle, outcome, acrValues, maxAge, ...detail }) {
     if (event === 'login') this.#popups.get(handle)?.(outcome);
-    else this.#emit(event, { ...detail, ...(maxAge && { maxAge: Number(maxAge) }) });
+    else this.#emit(event, { ...detail, ...(acrValues && { acrValues }), ...(maxAge && { maxAge: Number(maxAge) }) });
   }
 
   /**
