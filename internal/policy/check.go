@@ -136,21 +136,37 @@ func (c *Client) check() error {
 }
 
 func (c *Client) checkSignIn() error {
+	where := "sign-in of client " + c.Name
 	s := &c.SignIn
-	what := ""
-	switch {
-	case !c.OwnsSignIn():
+	if !c.OwnsSignIn() {
+		if !s.Pushed.IsZero() || !s.Keys.IsZero() || s.RequireIssuer || len(s.ReturnTo)+len(s.Claims)+len(s.Parameters) > 0 {
+			return invalid(where, "no authorization endpoint")
+		}
 		return nil
-	case c.Issuer == "":
-		what = "no issuer"
-	case s.Keys.IsZero():
-		what = "no key set"
-	case len(s.ReturnTo) == 0:
-		what = "nowhere to return to"
-	default:
-		return s.Authorization.Check()
 	}
-	return invalid("sign-in of client "+c.Name, what)
+	if err := s.Authorization.Check(); err != nil {
+		return err
+	}
+	if c.Issuer == "" {
+		return invalid(where, "no issuer")
+	}
+	if s.Keys.IsZero() {
+		return invalid(where, "no key set")
+	}
+	if len(s.ReturnTo) == 0 {
+		return invalid(where, "nowhere to return to")
+	}
+	for _, pattern := range s.ReturnTo {
+		if what := patternFault(pattern); what != "" {
+			return invalid(where, what)
+		}
+	}
+	for _, name := range slices.Concat(s.Claims, s.Parameters) {
+		if !utf8.ValidString(name) || name == "" {
+			return invalid(where, "a claim or parameter without a name")
+		}
+	}
+	return nil
 }
 
 // Check reports what is wrong with an endpoint that is not none.
