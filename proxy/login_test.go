@@ -97,8 +97,8 @@ func (r *pagesRig) serve(_ context.Context, request FetchRequest) (FetchResponse
 		return jsonResponse(201, `{"request_uri":"urn:example:pushed","expires_in":60}`), err
 	case tokenURL:
 		asked, err := parseForm(string(request.Body))
-		if grant, _ := asked.get("grant_type"); err != nil || grant != "authorization_code" {
-			return FetchResponse{}, err
+		if redirect, _ := asked.get("redirect_uri"); err != nil || redirect != callbackURL {
+			return FetchResponse{}, err // the app's
 		}
 		return r.token(asked), nil
 	default:
