@@ -1,0 +1,460 @@
+package proxy
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/policy"
+	"tokenvault/internal/protocol"
+)
+
+// everywhere is the page's logout({everywhere: true}).
+func (f *frame) everywhere(ctx context.Context) []string {
+	return f.Call(ctx, []string{"v", "1", "type", "call", "call", "logout", "client", "main", "everywhere", "true"})
+}
+
+// signedInByVault has alice signed in, with a frame of the app.
+func signedInByVault(t testing.TB) (*pagesRig, *frame) {
+	t.Helper()
+	rig := newRig(t)
+	frame := rig.open()
+	require.Equal(t, aliceHome, rig.window().signIn(t, aliceLogin).URL)
+	return rig, frame
+}
+
+// logout opens the sign-out page.
+func (w *window) logout(t testing.TB, fragment string) Page {
+	t.Helper()
+	return w.Logout(t.Context(), fragment, returnTarget(fragment))
+}
+
+// ticketOf signs out, and returns the fragment of the page that ends it at the server.
+func ticketOf(t testing.TB, frame *frame) string {
+	t.Helper()
+	result := frame.everywhere(t.Context())
+	require.Len(t, result, 3, "%v", result)
+	require.Equal(t, []string{"ok", "url"}, result[:2])
+	fragment, ok := strings.CutPrefix(result[2], vaultOrigin+"/logout.html#client=main&ticket=")
+	require.True(t, ok, result[2])
+	return "client=main&ticket=" + fragment
+}
+
+func TestLogoutOfAnOwnedClient(t *testing.T) {
+	t.Parallel()
+	t.Run("here", func(t *testing.T) {
+		t.Parallel()
+		rig, frame := signedInByVault(t)
+		require.Equal(t, []string{"ok", "url", ""}, frame.call(t.Context(), protocol.CallLogout, "main"))
+		require.Equal(t, aliceRevoked, revocations(rig.origin))
+		require.Nil(t, rig.store.record("session/main"))
+		require.Nil(t, rig.store.record(ticketName("main")))
+		require.Empty(t, rig.server.asked(endURL), "the server is not asked behind the user's back")
+	})
+	t.Run("everywhere", func(t *testing.T) {
+		t.Parallel()
+		rig, frame := signedInByVault(t)
+		token := rig.stored(t, "main").id.Expose()
+		fragment := ticketOf(t, frame)
+		require.Equal(t, aliceRevoked, revocations(rig.origin))
+		require.Nil(t, rig.store.record("session/main"), "forgotten before anybody goes anywhere")
+		require.NotContains(t, fragment, token)
+		require.Contains(t, frame.heard(), "main signedout")
+		require.Empty(t, rig.server.asked(endURL))
+
+		window := rig.window()
+		page := window.logout(t, fragment+"&return_to=%2Faccount%2F1")
+		require.Empty(t, page.View)
+		address, err := url.Parse(page.URL)
+		require.NoError(t, err)
+		require.Equal(t, endURL, address.Scheme+"://"+address.Host+address.Path)
+		open := rig.transactions(t)
+		require.Len(t, open, 1)
+		require.Equal(t, url.Values{
+			"id_token_hint": {token}, "client_id": {"spa"}, "state": {open[0].id},
+			"post_logout_redirect_uri": {vaultOrigin + "/signed-out.html"},
+		}, address.Query())
+
+		query := "state=" + open[0].id
+		for _, junk := range []string{"", "state=", "state=x", query + "&state=x", "%", "state=" + open[0].id + "A"} {
+			requireView(t, window.SignedOut(t.Context(), junk), ViewSignedOut, "return", appOrigin+"/")
+		}
+		require.Equal(t, Page{URL: appOrigin + "/account/1"}, window.SignedOut(t.Context(), query))
+		requireView(t, window.SignedOut(t.Context(), query), ViewSignedOut, "return", appOrigin+"/")
+	})
+	t.Run("everywhere, when nobody is signed in", func(t *testing.T) {
+		t.Parallel()
+		require.Equal(t, []string{"ok", "url", ""}, newRig(t).open().everywhere(t.Context()))
+	})
+	for name, change := range map[string]func(*pagesRig){
+		"no end-session endpoint": func(rig *pagesRig) { rig.client.EndSession = policy.Endpoint{} },
+		"no id_token":             func(rig *pagesRig) { rig.client.Scope = "" },
+	} {
+		t.Run("everywhere, "+name, func(t *testing.T) {
+			t.Parallel()
+			rig := newRig(t)
+			change(rig)
+			require.Equal(t, aliceHome, rig.window().signIn(t, aliceLogin).URL)
+			require.Equal(t, []string{"ok", "url", ""}, rig.open().everywhere(t.Context()))
+			require.Equal(t, aliceRevoked, revocations(rig.origin))
+			require.Nil(t, rig.store.record("session/main"))
+			require.Nil(t, rig.store.record(ticketName("main")))
+		})
+	}
+	t.Run("everywhere, a session that cannot be read", func(t *testing.T) {
+		t.Parallel()
+		rig, frame := signedInByVault(t)
+		rig.store.put("session/main", []byte("garbage"))
+		require.Equal(t, []string{"ok", "url", ""}, frame.everywhere(t.Context()))
+		require.Nil(t, rig.store.record("session/main"))
+	})
+	t.Run("an end-session endpoint with a query", func(t *testing.T) {
+		t.Parallel()
+		rig, frame := signedInByVault(t)
+		rig.client.EndSession.Query = "tenant=1"
+		require.Contains(t, rig.window().logout(t, ticketOf(t, frame)).URL, endURL+"?tenant=1&id_token_hint=")
+	})
+	t.Run("a client of the app is asked nothing new", func(t *testing.T) {
+		t.Parallel()
+		_, frame := signedInByVault(t)
+		frame.signInAs(t, "spa2")
+		result := frame.Call(t.Context(), []string{"v", "1", "type", "call", "call", "logout", "client", "other", "everywhere", "true"})
+		require.Equal(t, []string{"ok"}, result)
+	})
+}
+
+func TestTicketIsGoodOnce(t *testing.T) {
+	t.Parallel()
+	replace := func(fragment, name, value string) string {
+		fields, err := parseForm(fragment)
+		if err != nil {
+			panic(err)
+		}
+		return fields.with(name, value).encode()
+	}
+	for name, tt := range map[string]struct {
+		prepare func(rig *pagesRig)
+		change  func(fragment string) string
+		good    bool
+	}{
+		"as it is":            {nil, nil, true},
+		"by client_id":        {nil, func(f string) string { return replace(f, "client", "spa") }, true},
+		"nothing":             {nil, func(string) string { return "" }, false},
+		"no ticket":           {nil, func(string) string { return "client=main" }, false},
+		"an empty ticket":     {nil, func(f string) string { return replace(f, "ticket", "") }, false},
+		"another ticket":      {nil, func(f string) string { return replace(f, "ticket", "x") }, false},
+		"a ticket and more":   {nil, func(f string) string { return f + "A" }, false},
+		"two tickets":         {nil, func(f string) string { return f + "&ticket=x" }, false},
+		"another client":      {nil, func(f string) string { return replace(f, "client", "other") }, false},
+		"an unknown client":   {nil, func(f string) string { return replace(f, "client", "evil") }, false},
+		"a broken escape":     {nil, func(f string) string { return f + "&x=%" }, false},
+		"just in time":        {func(rig *pagesRig) { rig.advance(transactionLifetime - time.Millisecond) }, nil, true},
+		"too late":            {func(rig *pagesRig) { rig.advance(transactionLifetime) }, nil, false},
+		"clock set back":      {func(rig *pagesRig) { rig.advance(-transactionLifetime) }, nil, false},
+		"another server":      {func(rig *pagesRig) { rig.client.EndSession.Origin = "https://new.example.com" }, nil, false},
+		"no server":           {func(rig *pagesRig) { rig.client.EndSession = policy.Endpoint{} }, nil, false},
+		"a client of the app": {func(rig *pagesRig) { rig.client.SignIn = policy.SignIn{} }, nil, false},
+		"a record of another key": {func(rig *pagesRig) {
+			rig.store.put(ticketName("main"), []byte("garbage"))
+		}, nil, false},
+		"the record of another client": {func(rig *pagesRig) {
+			rig.table.Clients[1].SignIn = rig.client.SignIn
+			rig.store.put(ticketName("other"), rig.store.record(ticketName("main")))
+		}, func(f string) string { return replace(f, "client", "other") }, false},
+		"a store that cannot be read":       {func(rig *pagesRig) { rig.store.fail(errDisk, nil, nil) }, nil, false},
+		"a store that cannot forget it":     {func(rig *pagesRig) { rig.store.fail(nil, nil, errDisk) }, nil, false},
+		"a store that cannot keep the rest": {func(rig *pagesRig) { rig.store.fail(nil, errDisk, nil) }, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rig, frame := signedInByVault(t)
+			fragment := ticketOf(t, frame)
+			if tt.prepare != nil {
+				tt.prepare(rig)
+			}
+			sent := fragment
+			if tt.change != nil {
+				sent = tt.change(fragment)
+			}
+			page := rig.window().logout(t, sent)
+			if !tt.good {
+				requireView(t, page, ViewSignedOut)
+				if tt.prepare == nil {
+					require.Contains(t, rig.window().logout(t, fragment).URL, endURL, "the ticket itself is still good")
+				}
+				return
+			}
+			require.Contains(t, page.URL, endURL)
+			requireView(t, rig.window().logout(t, sent), ViewSignedOut) // it was good once
+			require.Nil(t, rig.store.record(ticketName("main")))
+		})
+	}
+}
+
+// A page of another site, or the app, cannot sign anybody out by leading here.
+func TestAForgedSignOutDoesNothing(t *testing.T) {
+	t.Parallel()
+	rig, _ := signedInByVault(t)
+	before := rig.store.record("session/main")
+	window := rig.window()
+	for _, fragment := range []string{"client=main", "client=main&ticket=x", "client=main&ticket=", "client=main&ticket=%00"} {
+		requireView(t, window.logout(t, fragment), ViewSignedOut, "return", appOrigin+"/")
+		requireView(t, window.SignedOut(t.Context(), fragment), ViewSignedOut)
+		requireView(t, window.FrontChannelLogout(t.Context(), fragment), ViewSignedOut)
+	}
+	require.Equal(t, before, rig.store.record("session/main"))
+	require.Empty(t, revocations(rig.origin))
+}
+
+func TestLogoutReturnsOnlyToTheApp(t *testing.T) {
+	t.Parallel()
+	for returnTo, want := range map[string]string{
+		"":                                    appOrigin + "/",
+		"/account/1":                          appOrigin + "/account/1",
+		"/admin":                              appOrigin + "/",
+		"https://evil.example.com/":           appOrigin + "/",
+		"https://app.example.com.evil/":       appOrigin + "/",
+		"https://user@app.example.com/":       appOrigin + "/",
+		"http://app.example.com/":             appOrigin + "/",
+		"javascript:alert(1)":                 appOrigin + "/",
+		"https://vault.example.com/page.html": appOrigin + "/",
+	} {
+		rig, frame := signedInByVault(t)
+		window := rig.window()
+		page := window.logout(t, ticketOf(t, frame)+"&"+form{{"return_to", returnTo}}.encode())
+		require.Contains(t, page.URL, endURL, returnTo)
+		require.Equal(t, Page{URL: want}, window.SignedOut(t.Context(), "state="+rig.transactions(t)[0].id), returnTo)
+	}
+}
+
+func TestLogoutOfAnOwnedClientFails(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		prepare func(t *testing.T, rig *pagesRig, f *frame)
+		code    protocol.Code
+		gone    bool // from the store
+		takes   time.Duration
+	}{
+		"it cannot be forgotten": {func(_ *testing.T, rig *pagesRig, _ *frame) {
+			rig.store.fail(nil, nil, errDisk)
+		}, protocol.CodeStorageFailed, false, 0},
+		"the ticket cannot be stored": {func(_ *testing.T, rig *pagesRig, _ *frame) {
+			rig.store.fail(nil, errDisk, nil)
+		}, protocol.CodeStorageFailed, true, 0},
+		"the ticket cannot be sealed": {func(_ *testing.T, _ *pagesRig, f *frame) {
+			f.sessions.sealer = failingSealer{}
+		}, protocol.CodeStorageFailed, true, 0},
+		"the other frames cannot be told": {func(_ *testing.T, _ *pagesRig, f *frame) {
+			f.sessions.bus = mute{}
+		}, protocol.CodeVaultTimeout, true, 0},
+		"another frame keeps the lock": {func(t *testing.T, rig *pagesRig, _ *frame) {
+			unlock, err := rig.locks.Lock(t.Context(), writeLock("main"), Exclusive)
+			require.NoError(t, err)
+			t.Cleanup(unlock)
+		}, protocol.CodeVaultTimeout, false, 30 * time.Second},
+		"no ticket can be made": {func(_ *testing.T, _ *pagesRig, f *frame) {
+			f.crypto = noRandom{f.crypto}
+		}, protocol.CodeVaultTimeout, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				rig, frame := signedInByVault(t)
+				tt.prepare(t, rig, frame)
+				began := time.Now()
+				result := frame.everywhere(t.Context())
+				require.Equal(t, tt.takes, time.Since(began))
+				require.Equal(t, []string{"error", string(tt.code)}, result[:2])
+				require.Equal(t, tt.gone, rig.store.record("session/main") == nil)
+			})
+		})
+	}
+	t.Run("the sign-out page does not get the lock", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			rig, frame := signedInByVault(t)
+			fragment := ticketOf(t, frame)
+			for _, lock := range []string{writeLock("main"), transactionsLock} {
+				unlock, err := rig.locks.Lock(t.Context(), lock, Exclusive)
+				require.NoError(t, err)
+				began := time.Now()
+				requireView(t, rig.window().logout(t, fragment), ViewSignedOut)
+				requireView(t, rig.window().SignedOut(t.Context(), "state=x"), ViewSignedOut)
+				require.LessOrEqual(t, time.Since(began), 61*time.Second)
+				unlock()
+			}
+		})
+	})
+}
+
+func TestFrontChannelLogout(t *testing.T) {
+	t.Parallel()
+	query := func(iss, sid string) string { return form{{"iss", iss}, {"sid", sid}}.encode() }
+	for name, tt := range map[string]struct {
+		query string
+		ends  bool
+	}{
+		"issuer and session":     {query(authIssuer, "session-1"), true},
+		"nothing":                {"", false},
+		"no session":             {"iss=" + url.QueryEscape(authIssuer), false},
+		"an empty session":       {query(authIssuer, ""), false},
+		"no issuer":              {"sid=session-1", false},
+		"an empty issuer":        {query("", "session-1"), false},
+		"another issuer":         {query("https://evil.example.com", "session-1"), false},
+		"another session":        {query(authIssuer, "session-2"), false},
+		"the session and more":   {query(authIssuer, "session-1 "), false},
+		"two sessions":           {query(authIssuer, "session-1") + "&sid=x", false},
+		"two issuers":            {query(authIssuer, "session-1") + "&iss=x", false},
+		"a broken escape":        {query(authIssuer, "session-1") + "&%", false},
+		"what else a server has": {query(authIssuer, "session-1") + "&x=y", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rig, frame := signedInByVault(t)
+			page := rig.window().FrontChannelLogout(t.Context(), tt.query)
+			requireView(t, page, ViewSignedOut, "return", appOrigin+"/")
+			if !tt.ends {
+				require.Equal(t, "access-of-code-1", bearer(frame.get(t.Context())))
+				require.Empty(t, revocations(rig.origin))
+				return
+			}
+			require.Equal(t, aliceRevoked, revocations(rig.origin))
+			require.Nil(t, rig.store.record("session/main"))
+			requireRefusal(t, frame.get(t.Context()), 400, protocol.CodeNotSignedIn)
+		})
+	}
+	t.Run("no sid in the id_token", func(t *testing.T) {
+		t.Parallel()
+		rig := newRig(t)
+		rig.claims = jwt.MapClaims{"sid": nil}
+		rig.window().signIn(t, aliceLogin)
+		rig.window().FrontChannelLogout(t.Context(), query(authIssuer, ""))
+		rig.window().FrontChannelLogout(t.Context(), query(authIssuer, "session-1"))
+		require.NotNil(t, rig.store.record("session/main"))
+	})
+	t.Run("a client of the app", func(t *testing.T) {
+		t.Parallel()
+		rig, _ := signedInByVault(t)
+		rig.store.put("session/other", sealedFor(t, "other", rig.stored(t, "main")))
+		require.Equal(t, "session-1", subjectSession(t, rig, "other"))
+		rig.window().FrontChannelLogout(t.Context(), query(authIssuer, "session-1"))
+		require.NotNil(t, rig.store.record("session/other"))
+		require.Nil(t, rig.store.record("session/main"))
+	})
+	t.Run("every client of the session", func(t *testing.T) {
+		t.Parallel()
+		rig, _ := signedInByVault(t)
+		rig.table.Clients[1].SignIn = rig.client.SignIn
+		rig.store.put("session/other", sealedFor(t, "other", rig.stored(t, "main")))
+		rig.window().FrontChannelLogout(t.Context(), query(authIssuer, "session-1"))
+		require.Nil(t, rig.store.record("session/other"))
+		require.Nil(t, rig.store.record("session/main"))
+	})
+	for name, fail := range map[string]func(*memoryStore){
+		"a store that cannot be read":   func(s *memoryStore) { s.fail(errDisk, nil, nil) },
+		"a store that cannot forget":    func(s *memoryStore) { s.fail(nil, nil, errDisk) },
+		"a session that cannot be read": func(s *memoryStore) { s.put("session/main", []byte("garbage")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rig, _ := signedInByVault(t)
+			fail(rig.store)
+			requireView(t, rig.window().FrontChannelLogout(t.Context(), query(authIssuer, "session-1")), ViewSignedOut)
+			require.NotNil(t, rig.store.record("session/main"))
+		})
+	}
+}
+
+// sealedFor is a session as the store keeps it for a client.
+func sealedFor(t testing.TB, client string, s *session) []byte {
+	t.Helper()
+	record, err := xorSealer{}.Seal(t.Context(), s.encode(), additionalData(client))
+	require.NoError(t, err)
+	return record
+}
+
+// subjectSession returns the sid of a client's session.
+func subjectSession(t testing.TB, rig *pagesRig, client string) string {
+	t.Helper()
+	claims := jwt.MapClaims{}
+	_, _, err := jwt.NewParser().ParseUnverified(rig.stored(t, client).id.Expose(), claims)
+	require.NoError(t, err)
+	return claims["sid"].(string)
+}
+
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	rig := newRig(t)
+	frame := rig.open()
+	require.Equal(t, []string{"ok"}, frame.call(t.Context(), protocol.CallClaims, "main"))
+	require.Equal(t, aliceHome, rig.window().signIn(t, aliceLogin).URL)
+	want := []string{"ok", "claims", `{"name":"Alice","sub":"alice"}`}
+	require.Equal(t, want, frame.call(t.Context(), protocol.CallClaims, "main"))
+	status := frame.call(t.Context(), protocol.CallStatus, "main")
+	require.Equal(t, []string{"ok", "signedIn", "true", "renewable", "true", "expiresAt"}, status[:6])
+	require.Len(t, status, 7, "and no id_token")
+
+	rig.server.bend(func(ctx context.Context, r FetchRequest) (FetchResponse, error) {
+		if r.URL != tokenURL {
+			return FetchResponse{}, nil
+		}
+		return jsonResponse(200, `{"access_token":"renewed","id_token":"another","expires_in":3600}`), nil
+	})
+	require.Equal(t, []string{"ok"}, frame.call(t.Context(), protocol.CallRefresh, "main"))
+	require.Equal(t, "renewed", bearer(frame.get(t.Context())))
+	require.Equal(t, want, frame.call(t.Context(), protocol.CallClaims, "main"), "a renewal changes nothing of who it is")
+
+	require.Equal(t, []string{"ok", "url", ""}, frame.call(t.Context(), protocol.CallLogout, "main"))
+	require.Equal(t, []string{"ok"}, frame.call(t.Context(), protocol.CallClaims, "main"))
+
+	frame.signInAs(t, "spa2")
+	require.Equal(t, []string{"ok", "claims", ""}, frame.call(t.Context(), protocol.CallClaims, "other"), "a client of the app")
+	rig.store.fail(errDisk, nil, nil)
+	require.Equal(t, []string{"error", "storage_failed"}, frame.call(t.Context(), protocol.CallClaims, "main")[:2])
+}
+
+// A client that the vault signs in takes no code of the app, by whatever way.
+func TestTheAppMakesNoTokenRequestForAnOwnedClient(t *testing.T) {
+	t.Parallel()
+	refused := func(t *testing.T, rig *pagesRig, answer Answer) {
+		t.Helper()
+		requireRefusal(t, answer, 403, protocol.CodeInvalidRequest)
+		require.Contains(t, string(answer.Body), "tokenvault.login()")
+		require.Empty(t, rig.server.asked(tokenURL))
+		require.Nil(t, rig.store.record("session/main"))
+	}
+	t.Run("by an endpoint of its own", func(t *testing.T) {
+		t.Parallel()
+		rig := newRig(t)
+		rig.client.Token.Path = "/own"
+		for _, method := range []string{"POST", "GET"} {
+			answer := rig.open().do(t.Context(), request{method: method, url: authIssuer + "/own", headers: formHeader, body: signInForm})
+			refused(t, rig, answer)
+		}
+		rig.client.Token.Query = "op=token"
+		refused(t, rig, rig.open().post(t.Context(), authIssuer+"/own?op=token", signInForm))
+		require.Equal(t, Bypass, rig.open().post(t.Context(), authIssuer+"/own?op=page", signInForm).Action, "another page")
+		require.Equal(t, Bypass, rig.open().post(t.Context(), authIssuer+"/elsewhere", signInForm).Action)
+	})
+	t.Run("by an endpoint that it shares", func(t *testing.T) {
+		t.Parallel()
+		rig := newRig(t)
+		refused(t, rig, rig.open().post(t.Context(), tokenURL, signInForm))
+		refused(t, rig, rig.open().post(t.Context(), tokenURL, "grant_type=refresh_token&client_id=spa"))
+		rig.open().signInAs(t, "spa2")
+		require.NotNil(t, rig.store.record("session/other"), "the other client is the app's")
+	})
+	t.Run("with a session to renew", func(t *testing.T) {
+		t.Parallel()
+		rig, frame := signedInByVault(t)
+		answer := frame.post(t.Context(), tokenURL, "grant_type=refresh_token&client_id=spa")
+		requireRefusal(t, answer, 403, protocol.CodeInvalidRequest)
+		require.Len(t, rig.server.asked(tokenURL), 1)
+	})
+}
