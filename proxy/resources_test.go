@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,12 +14,11 @@ import (
 )
 
 const (
-	listsURL     = "https://lists.example.com/a"
-	mailURL      = "https://mail.example.com/a"
-	userInfoURL  = "https://auth.example.com/userinfo"
-	listsAPI     = "https://lists.example.com/"
-	mailAPI      = "urn:mail"
-	signInForAPI = signInForm + "&resource=https%3A%2F%2Flists.example.com%2F"
+	listsURL    = "https://lists.example.com/a"
+	mailURL     = "https://mail.example.com/a"
+	userInfoURL = "https://auth.example.com/userinfo"
+	listsAPI    = "https://lists.example.com/"
+	mailAPI     = "urn:mail"
 )
 
 // several is an origin whose first client has resources with indicators, beside the
@@ -177,7 +175,6 @@ func TestOneRequestForAToken(t *testing.T) {
 	})
 }
 
-// Which token the sign-in brings, and what the app's own request for it names.
 func TestTokenOfTheSignIn(t *testing.T) {
 	t.Parallel()
 	rules := func(list ...string) *policy.Client {
@@ -205,21 +202,6 @@ func TestTokenOfTheSignIn(t *testing.T) {
 			require.Equal(t, tt.signIn, signInIndicator(tt.client))
 		})
 	}
-	for body, want := range map[string]string{
-		signInForm:                            "",
-		signInForAPI:                          listsAPI,
-		signInForm + "&resource=urn%3Aother":  "", // what the app calls it is not known here
-		signInForAPI + "&resource=urn%3Amail": "", // a token for both
-	} {
-		t.Run(strings.TrimPrefix(body, signInForm), func(t *testing.T) {
-			t.Parallel()
-			origin, frame := several(t)
-			require.Equal(t, 200, frame.post(t.Context(), tokenURL, body).Status)
-			current := origin.stored(t, "main")
-			require.Equal(t, want, current.indicator)
-			require.Equal(t, accessToken(1), current.access.Expose())
-		})
-	}
 }
 
 // A UserInfo endpoint takes the token without an indicator, and the page's calls are
@@ -227,7 +209,13 @@ func TestTokenOfTheSignIn(t *testing.T) {
 func TestSignInForAResource(t *testing.T) {
 	t.Parallel()
 	origin, frame := several(t)
-	frame.post(t.Context(), tokenURL, signInForAPI)
+	client := &origin.table.Clients[0]
+	reply, err := frame.askToken(client, form{{"grant_type", "authorization_code"}, {"resource", listsAPI}}, nil, "omit")
+	require.NoError(t, err)
+	next, err := readTokenReply(reply.Body, client, listsAPI, nil, origin.clock())
+	require.NoError(t, err)
+	_, err = frame.storeTokens(client, next)
+	require.NoError(t, err)
 	require.Equal(t, accessToken(1), frame.tokenFor(t.Context(), listsURL))
 	require.Equal(t, accessToken(2), frame.tokenFor(t.Context(), userInfoURL))
 	require.Equal(t, accessToken(2), frame.tokenFor(t.Context(), apiURL))
