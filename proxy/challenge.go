@@ -69,7 +69,8 @@ func skip(text, these string) string {
 }
 
 // parameterValue reads the value behind a name, if it is that of a parameter: rest
-// is what follows. A value whose quotes do not end takes all of the text.
+// is what follows. A value whose quotes do not end takes all of the text. An escape
+// within quotes stays one: nothing that the vault looks for has any.
 func parameterValue(text string) (value, rest string, is bool) {
 	value, is = strings.CutPrefix(skip(text, " \t"), "=")
 	if !is {
@@ -80,16 +81,12 @@ func parameterValue(text string) (value, rest string, is bool) {
 		plain := upTo(value, ", \t\"")
 		return plain, value[len(plain):], true
 	}
-	var out []byte
 	for i := 1; i < len(value); i++ {
-		switch c := value[i]; {
-		case c == '"':
-			return string(out), value[i+1:], true
-		case c == '\\' && i+1 < len(value):
+		switch value[i] {
+		case '"':
+			return value[1:i], value[i+1:], true
+		case '\\':
 			i++
-			out = append(out, value[i])
-		default:
-			out = append(out, c)
 		}
 	}
 	return "", "", true

@@ -29,8 +29,8 @@ func TestChallenges(t *testing.T) {
 		{"the second of two with an error", `Bearer error="y", DPoP error="x"`, "x", challenge{}, true},
 		{"behind a token68", `Negotiate YWJj/+ZGVm==, Bearer error="x"`, "x", challenge{}, true},
 		{"a scheme alone before", `Negotiate, Bearer error="x"`, "x", challenge{}, true},
-		{"escaped in quotes", `Bearer error="\x"`, "x", challenge{}, true},
 
+		{"with an escape", `Bearer error="\x"`, "x", challenge{}, false},
 		{"another error", `Bearer error="y"`, "x", challenge{}, false},
 		{"a part of the error", `Bearer error="xx"`, "x", challenge{}, false},
 		{"another scheme", `Basic error="x"`, "x", challenge{}, false},
@@ -77,9 +77,8 @@ func FuzzChallenge(f *testing.F) {
 			return
 		}
 		require.Equal(t, "x", found.code)
-		plain := strings.ReplaceAll(text, `\`, "")
-		require.Contains(t, plain, strings.ReplaceAll(found.acrValues, `\`, ""))
-		require.Contains(t, plain, strings.ReplaceAll(found.maxAge, `\`, ""))
+		require.Contains(t, text, found.acrValues)
+		require.Contains(t, text, found.maxAge)
 		require.True(t, strings.Contains(lower(text), "bearer") || strings.Contains(lower(text), "dpop"), "%q", text)
 	})
 }

@@ -69,7 +69,7 @@ func (p *Proxy) ask(ctx context.Context, client *policy.Client, endpoint policy.
 		}
 		reply, err := p.postForm(ctx, url, parameters, append([]string{"dpop", proof}, headers...), credentials)
 		given := p.noteNonce(endpoint.Origin, reply.Headers)
-		if err != nil || again || !given || reply.Status < 400 || oauthError(reply.Body) != useNonce {
+		if err != nil || again || !given || oauthError(reply.Body) != useNonce {
 			return reply, err
 		}
 	}

@@ -85,7 +85,7 @@ func (p *Proxy) exchangeCode(client *policy.Client, parameters form, ex *exchang
 		reply.Body = redactError(reply.Body, client.Redact)
 		return p.passOn(client, &session{}, reply)
 	}
-	next, err := readTokenReply(reply.Body, client, indicatorOf(client, parameters), nil, p.clock())
+	next, err := readTokenReply(reply.Body, client, "", nil, p.clock())
 	if err != nil {
 		return failure(client.Name, err)
 	}

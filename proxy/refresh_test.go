@@ -459,7 +459,9 @@ func TestClockJumps(t *testing.T) {
 		require.Equal(t, Await, frame.Head(id, Response{Status: 401, Headers: invalidToken}).Action)
 		require.Equal(t, accessToken(2), bearer(frame.Settle(t.Context(), id, nil)))
 		frame.signIn(t)
-		require.Greater(t, origin.stored(t, "main").generation, first, "generations never go back")
+		current := origin.stored(t, "main")
+		require.Greater(t, current.generation, first, "generations never go back")
+		require.Equal(t, current.generation, current.since)
 	})
 	t.Run("during a refresh: it runs once", func(t *testing.T) {
 		t.Parallel()

@@ -35,18 +35,3 @@ func signInIndicator(client *policy.Client) string {
 	}
 	return first
 }
-
-// indicatorOf returns which token the app asks for in a token request: one for the
-// only resource that it names, if a rule has that as its indicator.
-func indicatorOf(client *policy.Client, parameters form) string {
-	named, _ := parameters.get("resource")
-	for _, p := range parameters {
-		if p.name == "resource" && p.value != named {
-			return "" // a token for several
-		}
-	}
-	if !contains(indicators(client), named) {
-		return ""
-	}
-	return named
-}

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,12 +14,11 @@ import (
 )
 
 const (
-	listsURL     = "https://lists.example.com/a"
-	mailURL      = "https://mail.example.com/a"
-	userInfoURL  = "https://auth.example.com/userinfo"
-	listsAPI     = "https://lists.example.com/"
-	mailAPI      = "urn:mail"
-	signInForAPI = signInForm + "&resource=https%3A%2F%2Flists.example.com%2F"
+	listsURL    = "https://lists.example.com/a"
+	mailURL     = "https://mail.example.com/a"
+	userInfoURL = "https://auth.example.com/userinfo"
+	listsAPI    = "https://lists.example.com/"
+	mailAPI     = "urn:mail"
 )
 
 // several is an origin whose first client has resources with indicators, beside the
@@ -59,6 +57,7 @@ func TestEachResourceGetsItsOwnToken(t *testing.T) {
 	}, origin.server.asked(tokenURL)[2], "with the refresh token that came with the token before")
 	require.Equal(t, refreshToken(3), origin.stored(t, "main").refresh.Expose())
 	require.Equal(t, []string{"main signedin"}, frame.heard(), "the tokens that the app knows of are the same")
+	require.Contains(t, origin.stored(t, "main").reply, idToken(1))
 	require.Equal(t, accessToken(2), origin.open().tokenFor(t.Context(), listsURL), "they are stored")
 
 	// What the app may see is of the sign-in.
@@ -85,6 +84,9 @@ func TestEachTokenExpiresByItself(t *testing.T) {
 	require.Equal(t, accessToken(4), frame.tokenFor(t.Context(), listsURL))
 	require.Equal(t, accessToken(3), frame.tokenFor(t.Context(), apiURL))
 	require.Equal(t, []string{"", listsAPI, "", listsAPI}, origin.server.granted)
+	require.Len(t, origin.stored(t, "main").others, 1)
+	issued, _ := frame.sessions.issuedSince(0)
+	require.Equal(t, []string{accessToken(3), accessToken(4)}, issued, "each once, and none that has expired")
 }
 
 func TestARetryRenewsTheTokenOfTheResource(t *testing.T) {
@@ -101,6 +103,42 @@ func TestARetryRenewsTheTokenOfTheResource(t *testing.T) {
 	}
 	require.Equal(t, []string{"", listsAPI, mailAPI, listsAPI}, origin.server.granted)
 	require.Equal(t, accessToken(1), frame.tokenFor(t.Context(), apiURL))
+}
+
+// Another frame has renewed the token of another resource meanwhile: that is no reason
+// to use the refused one again.
+func TestARetryIsNotSatisfiedByAnotherToken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		origin, frame := several(t)
+		frame.signIn(t)
+		id, _ := frame.start(t.Context(), request{url: listsURL})
+		require.Equal(t, Await, frame.Head(id, Response{Status: 401, Headers: invalidToken}).Action)
+		unlock, err := origin.locks.Lock(t.Context(), writeLock("main"), Exclusive)
+		require.NoError(t, err)
+		answered := make(chan Answer)
+		go func() { answered <- frame.Settle(t.Context(), id, nil) }()
+		synctest.Wait() // it waits for the lock
+		next := *origin.stored(t, "main")
+		next.generation++
+		next.take(&grant{indicator: mailAPI, since: next.generation, access: secretOf("mail-token")})
+		record, err := xorSealer{}.Seal(t.Context(), next.encode(), additionalData("main"))
+		require.NoError(t, err)
+		origin.store.put("session/main", record)
+		unlock()
+		require.Equal(t, accessToken(3), bearer(<-answered))
+		require.Equal(t, "mail-token", origin.stored(t, "main").token(mailAPI).access.Expose())
+	})
+}
+
+func TestARedirectTakesTheTokenOfItsResource(t *testing.T) {
+	t.Parallel()
+	_, frame := several(t)
+	frame.signIn(t)
+	id, answer := frame.start(t.Context(), request{url: apiURL})
+	require.Equal(t, accessToken(1), bearer(answer))
+	answer = frame.settle(t.Context(), id, frame.Head(id, Response{Status: 401, Redirected: targetOf(listsURL)}))
+	require.Equal(t, accessToken(2), bearer(answer))
 }
 
 // The refresh token may rotate with every answer, so that one request for a token is
@@ -137,7 +175,6 @@ func TestOneRequestForAToken(t *testing.T) {
 	})
 }
 
-// Which token the sign-in brings, and what the app's own request for it names.
 func TestTokenOfTheSignIn(t *testing.T) {
 	t.Parallel()
 	rules := func(list ...string) *policy.Client {
@@ -165,21 +202,6 @@ func TestTokenOfTheSignIn(t *testing.T) {
 			require.Equal(t, tt.signIn, signInIndicator(tt.client))
 		})
 	}
-	for body, want := range map[string]string{
-		signInForm:                            "",
-		signInForAPI:                          listsAPI,
-		signInForm + "&resource=urn%3Aother":  "", // what the app calls it is not known here
-		signInForAPI + "&resource=urn%3Amail": "", // a token for both
-	} {
-		t.Run(strings.TrimPrefix(body, signInForm), func(t *testing.T) {
-			t.Parallel()
-			origin, frame := several(t)
-			require.Equal(t, 200, frame.post(t.Context(), tokenURL, body).Status)
-			current := origin.stored(t, "main")
-			require.Equal(t, want, current.indicator)
-			require.Equal(t, accessToken(1), current.access.Expose())
-		})
-	}
 }
 
 // A UserInfo endpoint takes the token without an indicator, and the page's calls are
@@ -187,7 +209,13 @@ func TestTokenOfTheSignIn(t *testing.T) {
 func TestSignInForAResource(t *testing.T) {
 	t.Parallel()
 	origin, frame := several(t)
-	frame.post(t.Context(), tokenURL, signInForAPI)
+	client := &origin.table.Clients[0]
+	reply, err := frame.askToken(client, form{{"grant_type", "authorization_code"}, {"resource", listsAPI}}, nil, "omit")
+	require.NoError(t, err)
+	next, err := readTokenReply(reply.Body, client, listsAPI, nil, origin.clock())
+	require.NoError(t, err)
+	_, err = frame.storeTokens(client, next)
+	require.NoError(t, err)
 	require.Equal(t, accessToken(1), frame.tokenFor(t.Context(), listsURL))
 	require.Equal(t, accessToken(2), frame.tokenFor(t.Context(), userInfoURL))
 	require.Equal(t, accessToken(2), frame.tokenFor(t.Context(), apiURL))

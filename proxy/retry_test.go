@@ -48,6 +48,13 @@ func TestWhenAResponseIsRetried(t *testing.T) {
 	}
 }
 
+func TestTheEndOfASessionIsNotRetried(t *testing.T) {
+	t.Parallel()
+	_, frame := signedIn(t)
+	id, _ := frame.start(t.Context(), request{url: endURL})
+	require.Equal(t, Deliver, frame.Head(id, Response{Status: 401, Headers: invalidToken}).Action)
+}
+
 func TestARetryIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	origin, frame := signedIn(t)
