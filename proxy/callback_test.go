@@ -142,7 +142,7 @@ func TestCallbackKnowsItsOwnResponses(t *testing.T) {
 		{"two issuers", func(_ *testing.T, _ *pagesRig, answer form) string { return answer.encode() + "&%69ss=" + authIssuer }},
 		{"a broken escape", func(_ *testing.T, _ *pagesRig, answer form) string { return answer.encode() + "&x=%" }},
 		{"the handle of an account change", func(t *testing.T, rig *pagesRig, answer form) string {
-			id, err := rig.window().begin(t.Context(), purposeAccountChange, loginRequest{client: rig.client}, &session{access: secretOf("a")})
+			id, err := rig.window().begin(t.Context(), purposeAccountChange, loginRequest{client: rig.client}, &session{grant: grant{access: secretOf("a")}})
 			require.NoError(t, err)
 			return answer.with("state", id).encode()
 		}},

@@ -81,7 +81,7 @@ func FuzzDecodeTransactions(f *testing.F) {
 	f.Add([]byte("garbage"))
 	f.Add(encodeTransactions([]transaction{
 		{id: "1", purpose: purposeSignIn, begun: timestamp(now)},
-		{id: "2", purpose: purposeAccountChange, begun: timestamp(now), session: &session{access: secretOf("a")}},
+		{id: "2", purpose: purposeAccountChange, begun: timestamp(now), session: &session{grant: grant{access: secretOf("a")}}},
 	}))
 	f.Add(protocol.Pack(nil, "1", purposeAccountChange, "", timestamp(now), "", "", "", "x", "2"))
 	f.Fuzz(func(t *testing.T, record []byte) {

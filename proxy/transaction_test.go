@@ -19,7 +19,7 @@ func TestTransactionsAreKeptAsTheyAre(t *testing.T) {
 	begun := timestamp(now)
 	want := []transaction{
 		{id: "1", purpose: purposeSignIn, issuer: authIssuer, begun: begun, request: "client=main", nonce: secretOf("n"), verifier: secretOf("v")},
-		{id: "2", purpose: purposeAccountChange, issuer: authIssuer, begun: begun, session: &session{generation: 7, access: secretOf("a"), claims: `{"sub":"bob"}`}},
+		{id: "2", purpose: purposeAccountChange, issuer: authIssuer, begun: begun, session: &session{generation: 7, grant: grant{access: secretOf("a")}, claims: `{"sub":"bob"}`}},
 		{id: "3", purpose: purposeSignedOut, issuer: authIssuer, begun: begun, request: "client=main&return_to=x"},
 	}
 	open, old := decodeTransactions(encodeTransactions(want), now)
@@ -162,7 +162,7 @@ func TestTakeIsForOnePurpose(t *testing.T) {
 	window := rig.window()
 	purposes := []string{purposeSignIn, purposeAccountChange, purposeSignedOut}
 	for _, purpose := range purposes {
-		id, err := window.begin(t.Context(), purpose, loginRequest{client: rig.client}, &session{access: secretOf("a")})
+		id, err := window.begin(t.Context(), purpose, loginRequest{client: rig.client}, &session{grant: grant{access: secretOf("a")}})
 		require.NoError(t, err)
 		for _, other := range purposes {
 			if other != purpose {
