@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tokenvault/internal/idtoken"
+	"tokenvault/internal/protocol"
 	"tokenvault/internal/secret"
 )
 
@@ -80,7 +81,7 @@ func (p *Pages) exchange(ctx context.Context, request loginRequest, t transactio
 	parameters := form{
 		{"grant_type", "authorization_code"},
 		{"code", code},
-		{"redirect_uri", p.proxy.table.VaultOrigin + CallbackPath},
+		{"redirect_uri", p.proxy.table.VaultOrigin + "/" + protocol.CallbackPage},
 		{"client_id", client.ID},
 		{"code_verifier", t.verifier.Expose()}, // EXPOSE: sent to the configured token endpoint
 	}

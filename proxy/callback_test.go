@@ -552,7 +552,7 @@ func TestCallbackPageIsLoadedAnew(t *testing.T) {
 		window := rig.window()
 		window.login(t, aliceLogin)
 		page := window.callback(t, nil)
-		requireView(t, page, ViewStale, "return", aliceHome, "retry", LoginPath+"#"+window.request)
+		requireView(t, page, ViewStale, "return", aliceHome, "retry", "/"+protocol.LoginPage+"#"+window.request)
 	})
 	t.Run("signed in", func(t *testing.T) {
 		t.Parallel()

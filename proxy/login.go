@@ -8,6 +8,7 @@ import (
 	"tokenvault/internal/base64url"
 	"tokenvault/internal/jsontext"
 	"tokenvault/internal/policy"
+	"tokenvault/internal/protocol"
 	"tokenvault/internal/secret"
 )
 
@@ -190,7 +191,7 @@ func (p *Pages) authorizationRequest(ctx context.Context, request loginRequest, 
 	parameters := form{
 		{"response_type", "code"},
 		{"client_id", client.ID},
-		{"redirect_uri", p.proxy.table.VaultOrigin + CallbackPath},
+		{"redirect_uri", p.proxy.table.VaultOrigin + "/" + protocol.CallbackPage},
 		{"scope", client.Scope},
 		{"state", t.id},
 		{"code_challenge", base64url.Encode(challenge)},

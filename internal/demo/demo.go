@@ -13,6 +13,7 @@ import (
 	"tokenvault/internal/config"
 	"tokenvault/internal/devidp"
 	"tokenvault/internal/dist"
+	"tokenvault/internal/protocol"
 	"tokenvault/internal/wasmbuild"
 	"tokenvault/static"
 )
@@ -196,10 +197,10 @@ func (d *Demo) startIDP() (err error) {
 	if d.options.VaultSignIn {
 		options.Clients = append(options.Clients, devidp.Client{
 			ID:                     VaultedClientID,
-			RedirectURIs:           []string{d.origins.Vault + "/" + static.CallbackPage},
-			PostLogoutRedirectURIs: []string{d.origins.Vault + "/" + static.SignedOutPage},
+			RedirectURIs:           []string{d.origins.Vault + "/" + protocol.CallbackPage},
+			PostLogoutRedirectURIs: []string{d.origins.Vault + "/" + protocol.SignedOutPage},
 
-			FrontChannelLogoutURI: d.origins.Vault + "/" + static.FrontChannelPage, FrontChannelLogoutSessionRequired: true,
+			FrontChannelLogoutURI: d.origins.Vault + "/" + protocol.FrontChannelPage, FrontChannelLogoutSessionRequired: true,
 		})
 	}
 	if d.options.AuthServer != nil {
