@@ -63,7 +63,7 @@ func TestServersMayWantNonces(t *testing.T) {
 }
 
 // TestNoRedirectTakesAProofAlong has an API redirect a request with a proof to another
-// origin: nothing arrives there, and the app is told why. Without DPoP it does arrive.
+// origin: nothing arrives there, and the app is told why.
 func TestNoRedirectTakesAProofAlong(t *testing.T) {
 	t.Parallel()
 	landing := newLanding(t, "listed")
