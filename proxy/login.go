@@ -129,10 +129,12 @@ func (p *Pages) Login(ctx context.Context, fragment string, returnTo Target) Pag
 	if err != nil {
 		return p.fail(loginRequest{}, ViewRequest)
 	}
-	if !p.mayReturn(request.client, returnTo) {
+	request.returnTo = ""
+	if p.mayReturn(request.client, returnTo) {
+		request.returnTo = returnTo.Href
+	} else if request.handle == "" { // a popup returns nowhere
 		return p.fail(loginRequest{}, ViewRequest)
 	}
-	request.returnTo = returnTo.Href
 	if _, err := p.parseLogin(request.encode()); err != nil {
 		return p.fail(loginRequest{}, ViewRequest) // too long as it is kept: nobody could end it
 	}

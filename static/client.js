@@ -782,15 +782,15 @@ class TokenVault {
   async login({ client, mode = 'redirect', returnTo = location.href, loginHint, acrValues, maxAge, prompt, extra = {}, signal } = {}) {
     const fields = {
       client: signInClient(client),
-      return_to: returnTo,
+      return_to: mode === 'popup' ? undefined : returnTo,
       login_hint: loginHint,
       acr_values: Array.isArray(acrValues) ? acrValues.join(' ') : acrValues,
       max_age: maxAge?.toString(),
       prompt,
-      ...extra,
     };
     const request = new URLSearchParams();
-    for (const [name, value] of Object.entries(fields)) {
+    for (const [name, value] of [...Object.entries(fields), ...Object.entries(extra)]) {
+      if (request.has(name)) throw new TokenVaultError('invalid_argument', `login: extra has ${name}, for which there is an option.`);
       if (value === undefined) continue;
       if (typeof value !== 'string') throw new TokenVaultError('invalid_argument', `login: ${name} has to be a string.`);
       request.set(name, value);
@@ -816,9 +816,10 @@ class TokenVault {
     /** @type {Promise<string>} */
     const ended = new Promise((resolve) => this.#popups.set(handle, resolve));
     try {
-      const outcome = await unlessAborted(
+      // The frame hears of the end, so without it nobody does.
+      const [outcome] = await unlessAborted(
         signal,
-        within(signInTimeout, ended, () => new TokenVaultError('sign_in_failed', 'The sign-in was not finished within ten minutes.')),
+        within(signInTimeout, Promise.all([ended, this.#frame.ready()]), () => new TokenVaultError('sign_in_failed', 'The sign-in was not finished within ten minutes.')),
       );
       if (outcome === 'ok') return;
       throw new TokenVaultError('sign_in_failed', `The sign-in did not succeed. ${signInFailures[outcome] ?? 'The window said why.'}`);

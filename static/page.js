@@ -131,12 +131,15 @@ const spoken = (() => {
   return language;
 })();
 
+/** Characters that a text shows of what came from elsewhere, such as a name. */
+const mostShown = 200;
+
 /**
  * @param {string} key
  * @param {Record<string, string>} [details] for the places in braces
  */
 function text(key, details = {}) {
-  return texts[spoken][key].replace(/\{(\w+)\}/g, (_, name) => details[name] ?? '');
+  return texts[spoken][key].replace(/\{(\w+)\}/g, (_, name) => (details[name] ?? '').slice(0, mostShown));
 }
 
 /** @param {string} id */
@@ -178,6 +181,7 @@ function actionsOf(view, details) {
     remember('handle', details.handle);
     return ['keep', 'replace'].map((choice) =>
       button(choice, details, () => {
+        for (const node of element('actions').children) /** @type {HTMLButtonElement} */ (node).disabled = true;
         remember('handle', '');
         perform('confirm', details.handle, choice).catch(broken);
       }),
@@ -220,8 +224,7 @@ const works = {
 };
 
 async function run() {
-  const isFramed = window.top !== window;
-  if (isFramed !== (page === 'frontchannel-logout')) {
+  if (window.top !== window && page !== 'frontchannel-logout') {
     show('framed');
     return;
   }
