@@ -555,8 +555,12 @@ func TestPushedAuthorizationRequest(t *testing.T) {
 		rig := begin(t)
 		rig.client.DPoP = true
 		window := rig.window()
-		window.proxy.crypto = noKeys{rig.crypto}
-		requireView(t, window.login(t, aliceLogin), ViewStorage)
+		for keys := range 2 { // the first is for the parameters, the second for the proof
+			window.proxy.crypto = &noKeys{rig.crypto, keys}
+			requireView(t, window.login(t, aliceLogin), ViewStorage)
+		}
+		window.proxy.crypto = &noKeys{rig.crypto, 2}
+		require.NotEmpty(t, window.login(t, aliceLogin).URL)
 	})
 	t.Run("no answer", func(t *testing.T) {
 		t.Parallel()
@@ -570,10 +574,18 @@ func TestPushedAuthorizationRequest(t *testing.T) {
 	})
 }
 
-// noKeys has lost the keys for proofs.
-type noKeys struct{ Crypto }
+// noKeys loses the keys for proofs after they were used so often.
+type noKeys struct {
+	Crypto
+	left int
+}
 
-func (noKeys) ProofKey(context.Context, string) (ProofKey, error) { return nil, errDisk }
+func (c *noKeys) ProofKey(ctx context.Context, client string) (ProofKey, error) {
+	if c.left--; c.left < 0 {
+		return nil, errDisk
+	}
+	return c.Crypto.ProofKey(ctx, client)
+}
 
 // hang never answers.
 func hang(ctx context.Context, _ FetchRequest) (FetchResponse, error) {
