@@ -26,12 +26,13 @@ func (p *Pages) Callback(ctx context.Context, query, remembered string) Page {
 	if errors.Is(err, errUnknownTransaction) {
 		return p.stale(ctx, remembered)
 	}
-	request, parseErr := p.parseLogin(t.request)
-	switch {
-	case err != nil:
+	if err != nil {
+		request, _ := p.parseLogin(remembered)
 		return p.fail(request, viewOf(err))
-	case parseErr != nil || request.client.Issuer != t.issuer:
-		return p.stale(ctx, "") // of a deployment before this one
+	}
+	request, err := p.requestOf(t)
+	if err != nil {
+		return p.fail(request, ViewStale)
 	}
 	// Before anything else is believed: who says it (RFC 9207 §2.4).
 	issuer, named := answer.get("iss")
@@ -53,6 +54,11 @@ func (p *Pages) Callback(ctx context.Context, query, remembered string) Page {
 
 // stale answers for a response that belongs to nothing: a page that was loaded anew,
 // the Back button, or somebody else's response. What the user wanted may be done.
+//
+// Whose response it is does not matter: nothing of it is used. Who is signed in stays
+// signed in as before, and goes on to what this very window has asked for, which was
+// checked then. Somebody who leads a user here with a response of his own gets no more
+// of it than from a link to the app.
 func (p *Pages) stale(ctx context.Context, remembered string) Page {
 	request, err := p.parseLogin(remembered)
 	if err != nil {
@@ -87,7 +93,7 @@ func (p *Pages) exchange(ctx context.Context, request loginRequest, t transactio
 	case errors.Is(err, errBadTokenReply):
 		return p.fail(request, ViewUntrusted, "reason", "tokens")
 	case err != nil:
-		return p.fail(request, ViewNetwork)
+		return p.fail(request, viewOf(err))
 	case reply.Status < 200 || reply.Status > 299:
 		return p.fail(request, ViewServer, "code", errorCode(reply.Body))
 	}
@@ -112,6 +118,7 @@ func (p *Pages) exchange(ctx context.Context, request loginRequest, t transactio
 func (p *Pages) checkIDToken(ctx context.Context, request loginRequest, t transaction, next *session) error {
 	client := request.client
 	if !isOpenID(client) {
+		next.id = secret.String{} // not asked for, and nothing to check it by
 		return nil
 	}
 	token, err := idtoken.Parse(next.id.Expose()) // EXPOSE: it is read here
@@ -220,12 +227,13 @@ const (
 // asked.
 func (p *Pages) Confirm(ctx context.Context, handle, choice string) Page {
 	t, err := p.take(ctx, handle, purposeAccountChange)
-	request, parseErr := p.parseLogin(t.request)
+	if err != nil {
+		return p.fail(loginRequest{}, viewOf(err))
+	}
+	request, err := p.requestOf(t)
 	switch {
 	case err != nil:
-		return p.fail(loginRequest{}, viewOf(err))
-	case parseErr != nil || t.session == nil:
-		return p.fail(loginRequest{}, ViewStale)
+		return p.fail(request, ViewStale)
 	case choice == ChoiceReplace:
 		return p.store(request, t.session)
 	case choice == ChoiceAsk:

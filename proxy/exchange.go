@@ -25,6 +25,9 @@ func (p *Proxy) tokenRequest(ctx context.Context, ex *exchange, body []byte) Ans
 	if refused != nil {
 		return *refused
 	}
+	if client.OwnsSignIn() {
+		return refuseToken(client) // by the endpoint that it shares with another client
+	}
 	grant, _ := parameters.get("grant_type")
 	switch grant {
 	case "authorization_code":

@@ -40,9 +40,12 @@ const (
 )
 
 // parseLogin reads the fragment of the login page.
-func (p *Pages) parseLogin(fragment string) (request loginRequest, err error) {
+func (p *Pages) parseLogin(fragment string) (loginRequest, error) {
+	if len(fragment) > maxLogin {
+		return loginRequest{}, errBadLogin
+	}
 	fields, err := parseForm(fragment)
-	if err != nil || len(fragment) > maxLogin {
+	if err != nil {
 		return loginRequest{}, errBadLogin
 	}
 	name, _ := fields.get(keyClient)
@@ -50,6 +53,7 @@ func (p *Pages) parseLogin(fragment string) (request loginRequest, err error) {
 	if !ok || !client.OwnsSignIn() {
 		return loginRequest{}, errBadLogin
 	}
+	request := loginRequest{client: client}
 	for _, field := range fields {
 		switch {
 		case !isPlainText(field.value):
@@ -57,17 +61,15 @@ func (p *Pages) parseLogin(fragment string) (request loginRequest, err error) {
 		case field.name == keyClient:
 		case field.name == keyReturnTo:
 			request.returnTo = field.value
-		case field.name == keyHandle:
+		case field.name == keyHandle && isHandle(field.value):
 			request.handle = field.value
-			err = checkHandle(field.value)
-		case !isLoginParameter(client, field):
-			return loginRequest{}, errBadLogin
-		default:
+		case field.name != keyHandle && isLoginParameter(client, field):
 			request.parameters = append(request.parameters, field)
+		default:
+			return loginRequest{}, errBadLogin
 		}
 	}
-	request.client = client
-	return request, err
+	return request, nil
 }
 
 // encode writes the request as parseLogin reads it.
@@ -100,17 +102,14 @@ func isPlainText(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == '\ufffd' }) < 0
 }
 
-// checkHandle accepts the characters of a UUID.
-func checkHandle(handle string) error {
+// isHandle accepts the characters of a UUID.
+func isHandle(handle string) bool {
 	for i := 0; i < len(handle); i++ {
 		if c := handle[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
-			return errBadLogin
+			return false
 		}
 	}
-	if handle == "" || len(handle) > maxHandle {
-		return errBadLogin
-	}
-	return nil
+	return handle != "" && len(handle) <= maxHandle
 }
 
 // mayReturn reports whether a URL, as the browser's parser has taken it apart, is a
@@ -133,6 +132,9 @@ func (p *Pages) Login(ctx context.Context, fragment string, returnTo Target) Pag
 		return p.fail(loginRequest{}, ViewRequest)
 	}
 	request.returnTo = returnTo.Href
+	if _, err := p.parseLogin(request.encode()); err != nil {
+		return p.fail(loginRequest{}, ViewRequest) // too long as it is kept: nobody could end it
+	}
 	ctx, cancel := within(ctx, p.proxy.timeout())
 	defer cancel()
 	next, err := p.newSignIn(request)
@@ -153,7 +155,10 @@ func (p *Pages) Login(ctx context.Context, fragment string, returnTo Target) Pag
 	if err := p.remember(ctx, next); err != nil {
 		return p.fail(request, viewOf(err))
 	}
-	return Page{URL: withQuery(request.client.SignIn.Authorization, parameters)}
+	return Page{
+		URL:     withQuery(request.client.SignIn.Authorization, parameters),
+		Details: []string{"request", next.request},
+	}
 }
 
 // newSignIn makes a transaction with fresh secrets of 256 bits each.
@@ -167,7 +172,7 @@ func (p *Pages) newSignIn(request loginRequest) (transaction, error) {
 		random[i] = base64url.Encode(bytes)
 	}
 	return transaction{
-		id: random[0], purpose: purposeSignIn, client: request.client.Name, issuer: request.client.Issuer,
+		id: random[0], purpose: purposeSignIn, issuer: request.client.Issuer,
 		begun: timestamp(p.proxy.clock()), request: request.encode(),
 		nonce: secret.New(random[1]), verifier: secret.New(random[2]),
 	}, nil
@@ -221,7 +226,7 @@ func (p *Pages) push(ctx context.Context, request loginRequest, parameters form)
 	client := request.client
 	reply, err := p.proxy.ask(ctx, client, client.SignIn.Pushed, parameters, nil, "omit")
 	if err != nil {
-		return nil, p.fail(request, ViewNetwork)
+		return nil, p.fail(request, viewOf(err))
 	}
 	uri := outerText(reply.Body, "request_uri")
 	if reply.Status != 201 || uri == "" {

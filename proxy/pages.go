@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"strings"
 
 	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
@@ -36,7 +37,8 @@ type Page struct {
 	URL  string
 	View View
 	// Details are keys and values for the view: "retry" and "return" are URLs to go
-	// on to, "handle" is what Confirm takes, others are for its text.
+	// on to, "handle" is what Confirm takes, others are for its text. "request" is what
+	// the window is to remember for Callback and Abandon.
 	Details []string
 }
 
@@ -66,12 +68,15 @@ func (p *Pages) fail(request loginRequest, view View, details ...string) Page {
 	return Page{View: view, Details: append(details, "return", p.returnURL(request))}
 }
 
-// returnURL is where the app is, at best the place that it asked for.
+// returnURL is where the app is, at best the place that it asked for. That was checked
+// when the sign-in began (mayReturn); what a window remembers of it may be of another
+// deployment, so once more it has to be of the app.
 func (p *Pages) returnURL(request loginRequest) string {
-	if request.returnTo != "" {
+	home := p.proxy.table.AppOrigin + "/"
+	if strings.HasPrefix(request.returnTo, home) {
 		return request.returnTo
 	}
-	return p.proxy.table.AppOrigin + "/"
+	return home
 }
 
 // viewOf names the page for an error.

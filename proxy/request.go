@@ -130,6 +130,12 @@ func (p *Proxy) Begin(id uint32, target Target, pairs []string) Answer {
 	}
 	switch verdict.Kind {
 	case policy.Bypass:
+		for i := range p.table.Clients {
+			client := &p.table.Clients[i]
+			if client.OwnsSignIn() && client.Token == (policy.Endpoint{Origin: target.Origin, Path: target.Path, Query: target.Query}) {
+				return refuseToken(client)
+			}
+		}
 		return Answer{Action: Bypass}
 	case policy.Token:
 		ex.next = p.tokenRequest
@@ -149,6 +155,12 @@ func (p *Proxy) Begin(id uint32, target Target, pairs []string) Answer {
 	}
 	p.put(id, ex)
 	return Answer{Action: Await}
+}
+
+// refuseToken is for a token request of the app for a client that the vault signs in:
+// the app has no code of it, and is to get none by one.
+func refuseToken(client *policy.Client) Answer {
+	return refusal(403, protocol.CodeInvalidRequest, "The client \""+client.Name+"\" signs in at the vault, which takes no token request from the app. Call tokenvault.login().")
 }
 
 // denied names the reason of a denial and its mend.

@@ -28,7 +28,7 @@ func (p *Proxy) signOutEverywhere(ctx context.Context, client *policy.Client) (u
 	}
 	ticket := base64url.Encode(random)
 	if err := p.sessions.put(ctx, ticketName(client.Name), protocol.Pack(
-		nil, ticket, timestamp(p.clock()),
+		nil, ticket, timestamp(p.clock()), client.EndSession.URL(),
 		current.id.Expose(), // EXPOSE: sealed before it is stored
 	)); err != nil {
 		return "", err
@@ -39,8 +39,8 @@ func (p *Proxy) signOutEverywhere(ctx context.Context, client *policy.Client) (u
 // keyTicket names the ticket in the fragment of the sign-out page.
 const keyTicket = "ticket"
 
-// ticketName is the record with the client's last ticket, and the id_token of the
-// session that is over.
+// ticketName is the record with the client's last ticket, where it leads, and the
+// id_token of the session that is over.
 func ticketName(client string) string { return "sign-out/" + client }
 
 // useTicket returns the id_token that a ticket is good for, and forgets both.
@@ -56,10 +56,11 @@ func (p *Pages) useTicket(ctx context.Context, client *policy.Client, ticket str
 		return "", err
 	}
 	fields, err := protocol.Unpack(plain)
-	if err != nil || len(fields) != 3 || fields[0] != ticket || !isCurrent(fields[1], p.proxy.clock()) {
+	if err != nil || len(fields) != 4 || fields[0] != ticket || !isCurrent(fields[1], p.proxy.clock()) ||
+		fields[2] != client.EndSession.URL() { // the deployment has changed: another server gets no id_token of this one
 		return "", errUnknownTransaction
 	}
-	return fields[2], p.proxy.sessions.store.Delete(ctx, name)
+	return fields[3], p.proxy.sessions.store.Delete(ctx, name)
 }
 
 // Logout goes on to the server's end-session endpoint (OpenID Connect RP-Initiated

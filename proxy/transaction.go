@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync"
 	"time"
 
 	"tokenvault/internal/base64url"
@@ -23,7 +24,6 @@ const maxTransactions = 16
 type transaction struct {
 	id      string // state of the requests to the server
 	purpose string
-	client  string // name in the policy
 	issuer  string
 	begun   string // a timestamp
 	// request is the app's, in the form of loginRequest: it says where to return to,
@@ -52,10 +52,17 @@ const (
 
 // remember keeps a transaction. It returns when that is durable.
 func (p *Pages) remember(ctx context.Context, next transaction) error {
-	return p.change(ctx, func(open []transaction) []transaction {
-		open = append(open, next)
-		return open[max(0, len(open)-maxTransactions):]
-	})
+	return p.change(ctx, func(open []transaction) []transaction { return append(open, next) })
+}
+
+// requestOf returns what the app has asked for. With an error it is of a deployment
+// before this one: nothing of it may go to the server that the client has now.
+func (p *Pages) requestOf(t transaction) (loginRequest, error) {
+	request, err := p.parseLogin(t.request)
+	if err == nil && request.client.Issuer != t.issuer {
+		err = errUnknownTransaction
+	}
+	return request, err
 }
 
 // begin remembers a transaction of another purpose than a sign-in, and returns its id.
@@ -65,7 +72,7 @@ func (p *Pages) begin(ctx context.Context, purpose string, request loginRequest,
 		return "", err
 	}
 	t := transaction{
-		id: base64url.Encode(random), purpose: purpose, client: request.client.Name, issuer: request.client.Issuer,
+		id: base64url.Encode(random), purpose: purpose, issuer: request.client.Issuer,
 		begun: timestamp(p.proxy.clock()), request: request.encode(), session: of,
 	}
 	return t.id, p.remember(ctx, t)
@@ -94,7 +101,7 @@ func (p *Pages) take(ctx context.Context, id, purpose string) (found transaction
 
 // change replaces the open transactions of all windows: one sealed record, under a
 // lock that the windows share. Those that are too old, or from a time to come, are no
-// longer in it.
+// longer in it, nor are those that are too many.
 func (p *Pages) change(ctx context.Context, edit func([]transaction) []transaction) error {
 	unlock, err := p.proxy.sessions.locker.Lock(ctx, transactionsLock, Exclusive)
 	if err != nil {
@@ -107,7 +114,27 @@ func (p *Pages) change(ctx context.Context, edit func([]transaction) []transacti
 	} else if err != nil {
 		return err
 	}
-	return p.proxy.sessions.put(ctx, transactionsName, encodeTransactions(edit(decodeTransactions(record, p.proxy.clock()))))
+	open, dropped := decodeTransactions(record, p.proxy.clock())
+	open = edit(open)
+	excess := max(0, len(open)-maxTransactions)
+	if err := p.proxy.sessions.put(ctx, transactionsName, encodeTransactions(open[excess:])); err != nil {
+		return err
+	}
+	unlock()
+	p.revoke(append(dropped, open[:excess]...))
+	return nil
+}
+
+// revoke revokes the tokens of account changes that nobody can confirm any more. It
+// waits for that, since the page is about to go on, and no longer than one takes.
+func (p *Pages) revoke(dropped []transaction) {
+	var all sync.WaitGroup
+	for _, t := range dropped {
+		if request, err := p.requestOf(t); err == nil && t.session != nil {
+			all.Go(func() { p.proxy.revokeBoth(request.client, t.session) })
+		}
+	}
+	all.Wait()
 }
 
 // isCurrent reports whether a transaction that began then can still be answered. A
@@ -129,7 +156,7 @@ func encodeTransactions(open []transaction) []byte {
 			offered = string(t.session.encode())
 		}
 		fields = append(
-			fields, t.id, t.purpose, t.client, t.issuer, t.begun, t.request,
+			fields, t.id, t.purpose, t.issuer, t.begun, t.request,
 			t.nonce.Expose(),    // EXPOSE: sealed before it is stored
 			t.verifier.Expose(), // EXPOSE: sealed before it is stored
 			offered,
@@ -138,24 +165,26 @@ func encodeTransactions(open []transaction) []byte {
 	return protocol.Pack(nil, fields...)
 }
 
-// decodeTransactions reads what is current of a record.
-func decodeTransactions(record []byte, now time.Time) (open []transaction) {
-	const width = 9
-	fields, err := protocol.Unpack(record)
-	if err != nil {
-		return nil
-	}
+// decodeTransactions reads a record, and tells what is current from what is not.
+func decodeTransactions(record []byte, now time.Time) (open, old []transaction) {
+	const width = 8
+	fields, _ := protocol.Unpack(record)
 	for ; len(fields) >= width; fields = fields[width:] {
 		t := transaction{
-			id: fields[0], purpose: fields[1], client: fields[2], issuer: fields[3], begun: fields[4], request: fields[5],
-			nonce: secret.New(fields[6]), verifier: secret.New(fields[7]),
+			id: fields[0], purpose: fields[1], issuer: fields[2], begun: fields[3], request: fields[4],
+			nonce: secret.New(fields[5]), verifier: secret.New(fields[6]),
 		}
-		if fields[8] != "" {
-			t.session, err = decodeSession([]byte(fields[8]))
+		if t.purpose == purposeAccountChange {
+			var err error
+			if t.session, err = decodeSession([]byte(fields[7])); err != nil {
+				continue // of another version
+			}
 		}
-		if err == nil && isCurrent(t.begun, now) {
+		if isCurrent(t.begun, now) {
 			open = append(open, t)
+		} else {
+			old = append(old, t)
 		}
 	}
-	return open
+	return open, old
 }
