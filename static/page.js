@@ -163,7 +163,8 @@ function show(view, details = {}) {
   element('title').textContent = document.title = text(titles[view] ?? 'errorTitle');
   element('message').textContent = text(view, details);
   element('actions').replaceChildren(...actionsOf(view, details));
-  reason = isError || view === 'account-change' ? view : '';
+  if (isError) reason = view;
+  else reason = view === 'account-change' ? 'account_kept' : '';
   if (view !== page) element('title').focus();
   if (view === 'close') close();
 }
