@@ -32,7 +32,7 @@ const popupFeatures = 'popup,width=480,height=640';
 /** What a sign-in of the vault can end with in a popup, beside success. @type {Record<string, string>} */
 const signInFailures = {
   denied: 'The user, or the authorization server, said no.',
-  'account-change': 'The user kept the account that was signed in.',
+  account_kept: 'The user kept the account that was signed in.',
   network: 'The authorization server could not be reached.',
   storage: 'The browser stores nothing for the vault.',
   request: 'The vault refused the request: check returnTo and extra against tokenvault.json.',

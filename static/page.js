@@ -104,10 +104,14 @@ function isPopup() {
 /** Why nothing will come of the sign-in, once that is so. */
 let reason = '';
 
-// A popup that is closed says so to the page that waits for it.
-addEventListener('pagehide', () => {
-  if (reason && !isLeaving && isPopup()) program?.call('abandon', [request(), reason]);
-});
+// A popup that is closed says so to the page that waits for it. Chromium (156) loses
+// what a closing window posts in pagehide; browsers of telephones know no beforeunload.
+for (const event of ['beforeunload', 'pagehide']) {
+  addEventListener(event, () => {
+    if (reason && !isLeaving && isPopup()) program?.call('abandon', [request(), reason]);
+    reason = '';
+  });
+}
 
 /**
  * The parts of the place to return to, as Go takes them.
@@ -166,7 +170,8 @@ function show(view, details = {}) {
   element('title').textContent = document.title = text(titles[view] ?? 'errorTitle');
   element('message').textContent = text(view, details);
   element('actions').replaceChildren(...actionsOf(view, details));
-  reason = isError || view === 'account-change' ? view : '';
+  if (isError) reason = view;
+  else reason = view === 'account-change' ? 'account_kept' : '';
   if (view !== page) element('title').focus();
   if (view === 'close') close();
 }
