@@ -794,7 +794,12 @@ func TestAccountChange(t *testing.T) {
 			requireEnd(t, window.Confirm(t.Context(), handle, ChoiceReplace))
 			require.JSONEq(t, `{"sub":"bob","name":"Bob"}`, rig.stored(t, "main").claims)
 			require.Equal(t, outcome("ok"), rig.outcomes())
-			require.Empty(t, revocations(rig.origin))
+			revoked := revocations(rig.origin)
+			require.Len(t, revoked, 2, "what the other account had")
+			for _, of := range revoked {
+				require.NotContains(t, of, rig.stored(t, "main").access.Expose())
+				require.NotContains(t, of, rig.stored(t, "main").refresh.Expose())
+			}
 			after := rig.store.record("session/main")
 			require.NotEqual(t, before, after)
 			for _, choice := range []string{ChoiceKeep, ChoiceReplace, ChoiceAsk} {

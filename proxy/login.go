@@ -233,7 +233,7 @@ func (p *Pages) push(ctx context.Context, request loginRequest, parameters form)
 	}
 	uri := outerText(reply.Body, "request_uri")
 	if reply.Status != 201 || uri == "" {
-		return nil, p.fail(request, ViewServer, "code", errorCode(reply.Body))
+		return nil, p.fail(request, ViewServer, "code", errorCode(reply.Body), "cause", outerText(reply.Body, "error_description"))
 	}
 	return form{{"client_id", client.ID}, {"request_uri", uri}}, Page{}
 }

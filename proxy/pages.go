@@ -26,8 +26,9 @@ type Page struct {
 	URL  string
 	View View
 	// Details are keys and values for the view: "retry" and "return" are URLs to go
-	// on to, "handle" is what Confirm takes, others are for its text. "request" is what
-	// the window is to remember for Callback and Abandon.
+	// on to, "handle" is what Confirm takes, "cause" is for the console of who looks for
+	// a fault, others are for its text. "request" is what the window is to remember for
+	// Callback and Abandon.
 	Details []string
 }
 

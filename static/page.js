@@ -170,6 +170,7 @@ function show(view, details = {}) {
   element('title').textContent = document.title = text(titles[view] ?? 'errorTitle');
   element('message').textContent = text(view, details);
   element('actions').replaceChildren(...actionsOf(view, details));
+  if (details.cause) console.error(`Token Vault: ${details.cause}`);
   if (isError) reason = view;
   else reason = view === 'account-change' ? 'account_kept' : '';
   if (view !== page) element('title').focus();
