@@ -805,7 +805,7 @@ func TestAccountChange(t *testing.T) {
 				requireView(t, window.Confirm(t.Context(), handle, choice), ViewStale)
 			}
 			require.Equal(t, after, rig.store.record("session/main"))
-			require.Empty(t, revocations(rig.origin))
+			require.Len(t, revocations(rig.origin), 2)
 			require.Equal(t, outcome("ok"), rig.outcomes())
 		})
 		t.Run(name+": asked again", func(t *testing.T) {
