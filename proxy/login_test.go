@@ -499,6 +499,27 @@ func TestLoginReturnsOnlyToTheApp(t *testing.T) {
 	})
 }
 
+// A popup returns nowhere, so where it wants to is forgotten and no reason to refuse.
+func TestAPopupReturnsNowhere(t *testing.T) {
+	t.Parallel()
+	for _, returnTo := range []string{"https://evil.example.com/", "https://app.example.com.evil/", "/admin", "javascript:alert(1)"} {
+		rig := newRig(t)
+		window := rig.window()
+		wanted := form{{"client", "main"}, {"return_to", returnTo}}
+		requireView(t, window.login(t, wanted.encode()), ViewRequest) // a redirect
+
+		page := window.login(t, append(wanted, parameter{"handle", "popup-1"}).encode())
+		require.Equal(t, form{{"client", "main"}, {"return_to", ""}, {"handle", "popup-1"}}.encode(), detail(page, "request"), returnTo)
+		answer := window.authorize(t, page)
+		requireView(t, window.callback(t, answer.with("error", "server_error")), ViewServer, "return", appOrigin+"/")
+		requireView(t, window.signIn(t, window.request), ViewClose)
+		requireView(t, window.callback(t, nil), ViewClose)
+		for _, message := range rig.published {
+			require.NotContains(t, message, returnTo)
+		}
+	}
+}
+
 func TestPushedAuthorizationRequest(t *testing.T) {
 	t.Parallel()
 	begin := func(t *testing.T) *pagesRig {
