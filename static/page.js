@@ -221,6 +221,7 @@ const works = {
   login: () => perform('login', hash.slice(1), ...returnTarget()),
   callback: () => {
     const handle = remembered('handle');
+    remember('handle', ''); // who asks again says so again
     if (!search && handle) return perform('confirm', handle, 'ask');
     return perform('callback', search.slice(1), remembered('request'));
   },
