@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenvault/internal/demo"
-	"tokenvault/static"
+	"tokenvault/internal/protocol"
 )
 
 // newCertifiedVault is a site whose main client the vault signs in at the certified
@@ -19,8 +19,8 @@ import (
 func newCertifiedVault(t testing.TB, change ...func(*certifiedOptions, *demo.Configuration)) *site {
 	t.Helper()
 	return newCertifiedSite(t, append([]func(*certifiedOptions, *demo.Configuration){func(o *certifiedOptions, c *demo.Configuration) {
-		o.Clients[0].RedirectURIs = []string{c.Vault.Origin + "/" + static.CallbackPage}
-		o.Clients[0].PostLogoutRedirectURIs = []string{c.Vault.Origin + "/" + static.SignedOutPage}
+		o.Clients[0].RedirectURIs = []string{c.Vault.Origin + "/" + protocol.CallbackPage}
+		o.Clients[0].PostLogoutRedirectURIs = []string{c.Vault.Origin + "/" + protocol.SignedOutPage}
 		c.Clients[0].SignIn, c.Clients[0].Claims = "vault", []string{"sub", "acr"}
 	}}, change...)...)
 }

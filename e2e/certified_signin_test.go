@@ -13,7 +13,7 @@ import (
 
 	"tokenvault/internal/config"
 	"tokenvault/internal/demo"
-	"tokenvault/static"
+	"tokenvault/internal/protocol"
 )
 
 func TestCertifiedServerIsSignedInToByTheVault(t *testing.T) {
@@ -181,7 +181,7 @@ func TestCertifiedServerIsSignedOutOfByTheVault(t *testing.T) {
 	assert.False(t, has(p))
 	end, _ := s.certified.last("GET", "/session/end")
 	assert.Equal(t, id, end.Params["id_token_hint"])
-	assert.Equal(t, s.VaultURL+"/"+static.SignedOutPage, end.Params["post_logout_redirect_uri"])
+	assert.Equal(t, s.VaultURL+"/"+protocol.SignedOutPage, end.Params["post_logout_redirect_uri"])
 	s.canaryOfSignIn(p)
 
 	// Somebody else may come.
