@@ -759,7 +759,7 @@ class TokenVault {
    * @param {string} [client]
    */
   async isAuthenticated(client) {
-    return this.has(client);
+    return this.has(meant(client));
   }
 
   /**
@@ -768,7 +768,7 @@ class TokenVault {
    * @returns {Promise<Record<string, unknown> | null>}
    */
   async claims(client) {
-    const { claims } = await this.#call('claims', { client });
+    const { claims } = await this.#call('claims', { client: meant(client) });
     return claims ? JSON.parse(claims) : null;
   }
 
@@ -847,7 +847,7 @@ class TokenVault {
    */
   async logout(options = {}) {
     const { client, everywhere = false, returnTo = location.href } = typeof options === 'string' ? { client: options } : options;
-    const { url } = await this.#call('logout', { client, ...(everywhere && { everywhere: 'true' }) });
+    const { url } = await this.#call('logout', { client: meant(client), ...(everywhere && { everywhere: 'true' }) });
     if (url) await leaveFor(`${url}&${new URLSearchParams({ return_to: returnTo })}`);
   }
 
@@ -1015,6 +1015,16 @@ class TokenVault {
       port1.close();
     }
   }
+}
+
+/**
+ * The client that is meant by these methods where none is named among several: the
+ * only one that the vault signs in.
+ * @param {string} [name]
+ */
+function meant(name) {
+  const owned = clients.filter(({ signIn }) => signIn === 'vault');
+  return name === undefined && owned.length === 1 ? owned[0].name : name;
 }
 
 /**
