@@ -225,3 +225,13 @@ func newHostileVaultedSite(t testing.TB, change ...func(*demo.Options)) *site {
 	t.Helper()
 	return newVaultedSite(t, append([]func(*demo.Options){withHostilePages}, change...)...)
 }
+
+// claimOf reads a claim of an id_token, which is text.
+func claimOf(t testing.TB, token, name string) string {
+	t.Helper()
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	require.NoError(t, err)
+	value, ok := decode[map[string]any](t, string(payload))[name].(string)
+	require.True(t, ok, "the id_token has no %s", name)
+	return value
+}
