@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -42,7 +43,7 @@ const homePage = "/e2e/blank.html"
 // login begins a sign-in by a redirect; options is the rest of login's options.
 func login(p *tab, options string) {
 	p.t.Helper()
-	eval[any](p, `await tokenvault.ready; tokenvault.login({ client: "vaulted", `+options+` })`)
+	eval[any](p, `await tokenvault.ready; window.isOld = true; tokenvault.login({ client: "vaulted", `+options+` })`)
 }
 
 // backHome is the option of login that isBack waits for.
@@ -51,10 +52,10 @@ const backHome = `returnTo: "` + homePage + `#back"`
 // vaultedURL is the URL of the API of the client that the vault signs in.
 func (s *site) vaultedURL() string { return s.APIURL + "/v3/whoami" }
 
-// isBack waits for the page that a sign-in ends in.
+// isBack waits for the page that a sign-in ends in: another document than it began in.
 func isBack(p *tab) {
 	p.t.Helper()
-	p.until(`location.pathname === ` + js(homePage) + ` && location.hash === "#back" && window.tokenvault !== undefined`)
+	p.until(`location.pathname === ` + js(homePage) + ` && location.hash === "#back" && window.isOld === undefined && window.tokenvault !== undefined`)
 	eval[any](p, `await tokenvault.ready`)
 }
 
@@ -141,6 +142,14 @@ func choose(p *tab, key string) {
 		const wanted = [...document.querySelectorAll("#actions button")].find((button) => button.textContent.startsWith(`+js(words)+`));
 		if (!wanted) throw new Error("no such button in " + document.querySelector("#actions").innerHTML);
 		wanted.click()`)
+}
+
+// reload loads a page anew, as the user does, and returns when the old one is gone.
+func reload(p *tab) {
+	p.t.Helper()
+	eval[any](p, `window.isOld = true`)
+	call(p, page.Reload, page.ReloadParams{})
+	p.until(`window.isOld === undefined`)
 }
 
 // buttons are the texts of the buttons of a page of the vault.
