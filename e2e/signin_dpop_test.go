@@ -66,7 +66,8 @@ func (s *site) boundTokens(clientID string) {
 	assert.NotContains(s.t, keys, "", "a bearer token was issued")
 }
 
-func withDPoP(clientID string) func(*demo.Options) {
+// boundTokens has the tokens of a client bound to a key, and the server demand it.
+func boundTokens(clientID string) func(*demo.Options) {
 	return func(o *demo.Options) {
 		o.Configure = func(c *demo.Configuration) {
 			for i := range c.Clients {
@@ -89,7 +90,7 @@ func TestVaultedTokensAreBoundToAKey(t *testing.T) {
 	t.Parallel()
 	// Proofs are for the URL that the API sees, which the demonstration gives to the client
 	// that is first.
-	s := newVaultedSite(t, withDPoP(demo.VaultedClientID), func(o *demo.Options) {
+	s := newVaultedSite(t, boundTokens(demo.VaultedClientID), func(o *demo.Options) {
 		bind := o.Configure
 		o.Configure = func(c *demo.Configuration) {
 			bind(c)
@@ -141,7 +142,7 @@ func TestVaultedTokensAreBoundToAKey(t *testing.T) {
 // An SDK that knows nothing of it: the vault adds the proofs, also where the app signs in.
 func TestAppsTokensAreBoundToAKey(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, withDPoP(demo.MainClientID))
+	s := newSite(t, boundTokens(demo.MainClientID))
 	s.IDP.SetDPoPNonce(devidp.AuthServer, "auth-1")
 	s.IDP.SetDPoPNonce(devidp.APIServer, "api-1")
 	p := s.signInWithOIDC()
