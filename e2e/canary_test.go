@@ -30,11 +30,7 @@ func (s *site) needles() map[string]string {
 		}
 	}
 	if s.certified != nil {
-		for _, token := range s.certified.issued() {
-			if token.Kind == devidp.AccessToken.String() || token.Kind == devidp.RefreshToken.String() {
-				addNeedles(found, "certified "+token.Kind+" token", token.Value)
-			}
-		}
+		s.certified.addNeedles(found, s.VaultURL)
 	}
 	return found
 }

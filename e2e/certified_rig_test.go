@@ -31,6 +31,10 @@ type certifiedOptions struct {
 	ACRValues  []string           `json:"acrValues"`  // what acr_values can ask for
 	AccessTTL  int                `json:"accessTTL"`  // seconds
 	RefreshTTL int                `json:"refreshTTL"` // seconds
+	Skew       int                `json:"skew"`       // seconds by which its clock is ahead
+	// Offline leaves it to the library who gets refresh tokens: who is given
+	// offline_access, which takes prompt=consent. Else every client does.
+	Offline bool `json:"offline"`
 }
 
 // certifiedClient is a client's metadata (RFC 7591 §2).
@@ -77,8 +81,8 @@ type certified struct {
 
 // newCertifiedSite starts a site whose main client belongs to the certified server, by
 // discovery, and whose main client may call its API. The page of oidc-client-ts is where
-// the client's answers go; change sets that and all else.
-func newCertifiedSite(t testing.TB, change ...func(*certifiedOptions, demo.Origins)) *site {
+// the client's answers go; change sets that and all else, here and there.
+func newCertifiedSite(t testing.TB, change ...func(*certifiedOptions, *demo.Configuration)) *site {
 	t.Helper()
 	var server *certified
 	s := newSite(t, func(o *demo.Options) {
@@ -87,12 +91,13 @@ func newCertifiedSite(t testing.TB, change ...func(*certifiedOptions, demo.Origi
 			origins := demo.Origins{App: c.App.Origin, Vault: c.Vault.Origin}
 			server = startCertified(t, func(options *certifiedOptions) {
 				options.forSite(origins)
+				main := &c.Clients[0]
+				main.Issuer, main.Endpoints = options.Issuer, nil
+				main.Resources = []demo.Resource{{URL: options.API + "/*"}}
 				for _, f := range change {
-					f(options, origins)
+					f(options, c)
 				}
 			})
-			c.Clients[0].Issuer, c.Clients[0].Endpoints = server.Issuer, nil
-			c.Clients[0].Resources = []demo.Resource{{URL: server.API + "/*"}}
 		}
 	})
 	s.certified = server
@@ -249,12 +254,22 @@ func (c *certified) token(kind string) issuedToken {
 // as well.
 func (c *certified) whoami() string { return c.API + "/whoami" }
 
-// fillSignIn signs an account in on the server's form, and consents.
+// omitIssuer makes the next authorization response not say whose it is.
+func (c *certified) omitIssuer() {
+	c.t.Helper()
+	var done bool
+	c.tell("omitIssuer")
+	c.read(&done)
+}
+
+// fillSignIn signs an account in on the server's form, and consents. The form of a user
+// who is signed in there has nothing to fill in.
 func (c *certified) fillSignIn(p *tab, account string) {
 	c.t.Helper()
 	p.until(`document.querySelector("#submit") !== null`)
 	eval[any](p, `
-		document.querySelector("#username").value = `+js(account)+`;
-		document.querySelector("#password").value = "any";
+		for (const [field, value] of Object.entries({ username: `+js(account)+`, password: "any" })) {
+			document.querySelector("#" + field)?.setAttribute("value", value);
+		}
 		document.querySelector("#submit").click()`)
 }

@@ -284,7 +284,7 @@ func TestForgedFetchMessagesAreRefused(t *testing.T) {
 		{"credentials of no known kind", `{ credentials: 'always' }`, invalid},
 		{"a cache mode, which is the vault's to choose", `{ cache: 'force-cache' }`, invalid},
 		{"integrity, which would tell of bytes that do not pass", `{ integrity: 'sha256-x' }`, invalid},
-		{"a redirect mode of no known kind", `{ redirect: 'always' }`, failed},
+		{"a redirect mode of no known kind", `{ redirect: 'always' }`, invalid},
 		{"a manual redirect", `{ redirect: 'manual', url: ` + js(s.APIURL+"/v1/redirect") + ` }`, want{"redirect", 0, ""}},
 		{"a redirect where none is wanted", `{ redirect: 'error', url: ` + js(s.APIURL+"/v1/redirect") + ` }`, failed},
 

@@ -23,11 +23,6 @@ import (
 	"tokenvault/internal/devidp"
 )
 
-// vaultedClient changes the configuration of the client that the vault signs in.
-func vaultedClient(change func(*demo.Client)) func(*demo.Options) {
-	return configured(func(c *demo.Configuration) { change(&c.Clients[2]) })
-}
-
 // signInHostileAtVault has the vault sign in on the page with the hostile script.
 func (s *site) signInHostileAtVault() *tab {
 	s.t.Helper()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tokenvault/internal/idtoken"
+	"tokenvault/internal/protocol"
 	"tokenvault/internal/secret"
 )
 
@@ -43,7 +44,8 @@ func (p *Pages) Callback(ctx context.Context, query, remembered string) Page {
 		if code == "access_denied" {
 			return p.fail(request, ViewDenied)
 		}
-		return p.fail(request, ViewServer, "code", shownCode(code))
+		description, _ := answer.get("error_description")
+		return p.fail(request, ViewServer, "code", shownCode(code), "cause", description)
 	}
 	code, _ := answer.get("code")
 	if code == "" {
@@ -80,7 +82,7 @@ func (p *Pages) exchange(ctx context.Context, request loginRequest, t transactio
 	parameters := form{
 		{"grant_type", "authorization_code"},
 		{"code", code},
-		{"redirect_uri", p.proxy.table.VaultOrigin + CallbackPath},
+		{"redirect_uri", p.proxy.table.VaultOrigin + "/" + protocol.CallbackPage},
 		{"client_id", client.ID},
 		{"code_verifier", t.verifier.Expose()}, // EXPOSE: sent to the configured token endpoint
 	}
@@ -95,7 +97,7 @@ func (p *Pages) exchange(ctx context.Context, request loginRequest, t transactio
 	case err != nil:
 		return p.fail(request, viewOf(err))
 	case reply.Status < 200 || reply.Status > 299:
-		return p.fail(request, ViewServer, "code", errorCode(reply.Body))
+		return p.fail(request, ViewServer, "code", errorCode(reply.Body), "cause", outerText(reply.Body, "error_description"))
 	}
 	next, err := readTokenReply(reply.Body, client, indicator, nil, p.proxy.clock())
 	if err != nil {
@@ -104,7 +106,7 @@ func (p *Pages) exchange(ctx context.Context, request loginRequest, t transactio
 	if err := p.checkIDToken(ctx, request, t, next); err != nil {
 		p.proxy.revokeBoth(client, next) // nobody will ever use them
 		if errors.Is(err, errUntrusted) {
-			return p.fail(request, ViewUntrusted, "reason", "id_token")
+			return p.fail(request, ViewUntrusted, "reason", "id_token", "cause", err.Error())
 		}
 		return p.fail(request, ViewNetwork)
 	}
@@ -123,7 +125,7 @@ func (p *Pages) checkIDToken(ctx context.Context, request loginRequest, t transa
 	}
 	token, err := idtoken.Parse(next.id.Expose()) // EXPOSE: it is read here
 	if err != nil {
-		return errUntrusted
+		return errors.Join(errUntrusted, err)
 	}
 	ctx, cancel := within(ctx, p.proxy.timeout())
 	defer cancel()
@@ -133,8 +135,8 @@ func (p *Pages) checkIDToken(ctx context.Context, request loginRequest, t transa
 	if err != nil || reply.Status != 200 {
 		return ErrNetwork
 	}
-	if !p.isSigned(ctx, token, reply.Body) {
-		return errUntrusted
+	if err := p.checkSignature(ctx, token, reply.Body); err != nil {
+		return errors.Join(errUntrusted, err)
 	}
 	expected := idtoken.Expected{
 		Issuer: t.issuer, ClientID: client.ID, Now: p.proxy.clock(), MaxAge: -1,
@@ -147,30 +149,36 @@ func (p *Pages) checkIDToken(ctx context.Context, request loginRequest, t transa
 	if values, ok := request.parameters.get("acr_values"); ok {
 		expected.ACRValues = strings.Fields(values)
 	}
-	if token.Check(expected) != nil {
-		return errUntrusted
+	if err := token.Check(expected); err != nil {
+		return errors.Join(errUntrusted, err)
 	}
 	digest, err := p.proxy.crypto.Digest(ctx, token.HashName(), []byte(next.access.Expose())) // EXPOSE: its digest is compared with the id_token's
-	if err != nil || token.CheckAtHash(digest) != nil {
-		return errUntrusted
+	if err == nil {
+		err = token.CheckAtHash(digest)
+	}
+	if err != nil {
+		return errors.Join(errUntrusted, err)
 	}
 	next.claims = token.Claims(client.SignIn.Claims)
 	return nil
 }
 
-// isSigned reports whether one of the server's keys has signed the token.
-func (p *Pages) isSigned(ctx context.Context, token *idtoken.Token, keys []byte) bool {
+// errBadSignature is an id_token that none of the server's keys has signed.
+var errBadSignature = errors.New("the signature of the id_token is false")
+
+// checkSignature checks that one of the server's keys has signed the token.
+func (p *Pages) checkSignature(ctx context.Context, token *idtoken.Token, keys []byte) error {
 	candidates, err := idtoken.ChooseKeys(keys, token.Algorithm, token.KeyID)
 	if err != nil {
-		return false
+		return err
 	}
 	for _, key := range candidates {
 		ok, err := p.proxy.crypto.Verify(ctx, token.Algorithm, key, token.Signature, token.SigningInput)
 		if ok && err == nil {
-			return true
+			return nil
 		}
 	}
-	return false
+	return errBadSignature
 }
 
 // offer stores the session of a sign-in, or asks first where it would take the place
@@ -216,6 +224,19 @@ func (p *Pages) store(request loginRequest, next *session) Page {
 	return p.finish(request, "ok")
 }
 
+// replace makes a session of another user the client's. What the one before had is
+// of no more use to anybody.
+func (p *Pages) replace(ctx context.Context, request loginRequest, next *session) Page {
+	reading, cancel := within(ctx, p.proxy.timeout())
+	defer cancel()
+	_, before, _ := p.proxy.sessions.read(reading, request.client.Name)
+	page := p.store(request, next)
+	if before != nil && !sameAccount(before, next) {
+		p.proxy.revokeBoth(request.client, before)
+	}
+	return page
+}
+
 // Choices of Confirm.
 const (
 	ChoiceAsk     = "ask" // again, in a page that was loaded anew
@@ -235,7 +256,7 @@ func (p *Pages) Confirm(ctx context.Context, handle, choice string) Page {
 	case err != nil:
 		return p.fail(request, ViewStale)
 	case choice == ChoiceReplace:
-		return p.store(request, t.session)
+		return p.replace(ctx, request, t.session)
 	case choice == ChoiceAsk:
 		return p.offer(ctx, request, t.session)
 	default:

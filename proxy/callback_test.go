@@ -366,7 +366,7 @@ func TestTokenEndpointFails(t *testing.T) {
 		window := rig.window()
 		answer := window.authorize(t, window.login(t, aliceLogin))
 		rig.client.DPoP = true
-		window.proxy.crypto = noKeys{rig.crypto}
+		window.proxy.crypto = &noKeys{rig.crypto, 0}
 		requireView(t, window.callback(t, answer), ViewStorage)
 	})
 }
@@ -405,6 +405,7 @@ func TestIDTokenIsChecked(t *testing.T) {
 		{"signed in nobody knows when", "&max_age=60", claims("auth_time", nil), false},
 		{"signed in long ago, which nobody asked", "", claims("auth_time", now-1e6), true},
 		{"a max_age of ages", "&max_age=999999999999999999", claims("auth_time", now-1e6), true},
+		{"a max_age of ages, signed in nobody knows when", "&max_age=999999999999999999", claims("auth_time", nil), false},
 		{"one of the acr asked for", "&acr_values=platinum+gold", claims("acr", "gold"), true},
 		{"another acr", "&acr_values=platinum+gold", claims("acr", "silver"), false},
 		{"no acr", "&acr_values=gold", claims("acr", nil), false},
@@ -464,6 +465,18 @@ func TestIDTokenIsChecked(t *testing.T) {
 			requireNothing(t, rig, aliceRevoked...)
 		})
 	}
+	t.Run("no digest of the access token", func(t *testing.T) {
+		t.Parallel()
+		for _, hash := range []any{nil, "AAAAAAAAAAAAAAAAAAAAAA"} {
+			rig := newRig(t)
+			rig.claims = jwt.MapClaims{"at_hash": hash}
+			window := rig.window()
+			answer := window.authorize(t, window.login(t, aliceLogin))
+			window.proxy.crypto = noDigest{rig.crypto}
+			requireView(t, window.callback(t, answer), ViewUntrusted, "reason", "id_token")
+			requireNothing(t, rig, aliceRevoked...)
+		}
+	})
 	t.Run("the keys are not to be had", func(t *testing.T) {
 		t.Parallel()
 		rig := newRig(t)
@@ -488,6 +501,11 @@ func TestIDTokenIsChecked(t *testing.T) {
 		})
 	})
 }
+
+// noDigest cannot hash.
+type noDigest struct{ Crypto }
+
+func (noDigest) Digest(context.Context, string, []byte) ([]byte, error) { return nil, errDisk }
 
 // withIDToken changes the id_token that the server sends; nil takes it away.
 func withIDToken(change func(good string) any) func(*testing.T, *pagesRig) {
@@ -552,7 +570,7 @@ func TestCallbackPageIsLoadedAnew(t *testing.T) {
 		window := rig.window()
 		window.login(t, aliceLogin)
 		page := window.callback(t, nil)
-		requireView(t, page, ViewStale, "return", aliceHome, "retry", LoginPath+"#"+window.request)
+		requireView(t, page, ViewStale, "return", aliceHome, "retry", "/"+protocol.LoginPage+"#"+window.request)
 	})
 	t.Run("signed in", func(t *testing.T) {
 		t.Parallel()
@@ -776,14 +794,18 @@ func TestAccountChange(t *testing.T) {
 			requireEnd(t, window.Confirm(t.Context(), handle, ChoiceReplace))
 			require.JSONEq(t, `{"sub":"bob","name":"Bob"}`, rig.stored(t, "main").claims)
 			require.Equal(t, outcome("ok"), rig.outcomes())
-			require.Empty(t, revocations(rig.origin))
+			revoked := revocations(rig.origin)
+			require.Len(t, revoked, 2, "what the other account had")
+			for _, of := range revoked {
+				require.NotContains(t, of, rig.stored(t, "main").access.Expose())
+			}
 			after := rig.store.record("session/main")
 			require.NotEqual(t, before, after)
 			for _, choice := range []string{ChoiceKeep, ChoiceReplace, ChoiceAsk} {
 				requireView(t, window.Confirm(t.Context(), handle, choice), ViewStale)
 			}
 			require.Equal(t, after, rig.store.record("session/main"))
-			require.Empty(t, revocations(rig.origin))
+			require.Len(t, revocations(rig.origin), 2)
 			require.Equal(t, outcome("ok"), rig.outcomes())
 		})
 		t.Run(name+": asked again", func(t *testing.T) {

@@ -25,8 +25,15 @@
 // body, End forgets it. Begin, Head, Chunk and End never block; they are the hot
 // path and run inside WebAssembly exports.
 //
+// Pages is the other half: what the vault's own pages do, in windows of their own,
+// when the vault signs a client in or out (pages.go, login.go, callback.go,
+// signout.go). A program of its own has it; of this one the linker leaves it out.
+//
 // # Sources
 //
-// RFC 6749 (OAuth 2.0), RFC 6750 (bearer tokens), RFC 7009 (revocation), RFC 9700
-// (security best practice), OpenID Connect RP-Initiated Logout 1.0.
+// RFC 6749 (OAuth 2.0), RFC 6750 (bearer tokens), RFC 7009 (revocation), RFC 7636
+// (PKCE), RFC 8707 (resource indicators), RFC 9126 (pushed authorization requests),
+// RFC 9207 (issuer identification), RFC 9449 (DPoP), RFC 9470 (step-up), RFC 9700
+// (security best practice), OpenID Connect Core 1.0, RP-Initiated Logout 1.0 and
+// Front-Channel Logout 1.0.
 package proxy

@@ -8,7 +8,7 @@ import (
 )
 
 // errBadForm is returned for a body that is not one well-formed form.
-var errBadForm = errors.New("the body is not a form of the type application/x-www-form-urlencoded, or names a parameter twice")
+var errBadForm = errors.New("the body is not a form of the type application/x-www-form-urlencoded, is too long, or names a parameter twice")
 
 // parameter is one name/value pair of a form or a query.
 type parameter struct{ name, value string }
@@ -21,6 +21,9 @@ type form []parameter
 // §3.2), except those that are defined as repeatable (RFC 8707, RFC 8693).
 func parseForm(body string) (form, error) {
 	var parsed form
+	if len(body) > maxForm {
+		return nil, errBadForm
+	}
 	for len(body) > 0 {
 		pair := body
 		if i := strings.IndexByte(body, '&'); i >= 0 {

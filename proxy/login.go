@@ -8,6 +8,7 @@ import (
 	"tokenvault/internal/base64url"
 	"tokenvault/internal/jsontext"
 	"tokenvault/internal/policy"
+	"tokenvault/internal/protocol"
 	"tokenvault/internal/secret"
 )
 
@@ -128,10 +129,12 @@ func (p *Pages) Login(ctx context.Context, fragment string, returnTo Target) Pag
 	if err != nil {
 		return p.fail(loginRequest{}, ViewRequest)
 	}
-	if !p.mayReturn(request.client, returnTo) {
+	request.returnTo = ""
+	if p.mayReturn(request.client, returnTo) {
+		request.returnTo = returnTo.Href
+	} else if request.handle == "" { // a popup returns nowhere
 		return p.fail(loginRequest{}, ViewRequest)
 	}
-	request.returnTo = returnTo.Href
 	if _, err := p.parseLogin(request.encode()); err != nil {
 		return p.fail(loginRequest{}, ViewRequest) // too long as it is kept: nobody could end it
 	}
@@ -190,7 +193,7 @@ func (p *Pages) authorizationRequest(ctx context.Context, request loginRequest, 
 	parameters := form{
 		{"response_type", "code"},
 		{"client_id", client.ID},
-		{"redirect_uri", p.proxy.table.VaultOrigin + CallbackPath},
+		{"redirect_uri", p.proxy.table.VaultOrigin + "/" + protocol.CallbackPage},
 		{"scope", client.Scope},
 		{"state", t.id},
 		{"code_challenge", base64url.Encode(challenge)},
@@ -230,7 +233,7 @@ func (p *Pages) push(ctx context.Context, request loginRequest, parameters form)
 	}
 	uri := outerText(reply.Body, "request_uri")
 	if reply.Status != 201 || uri == "" {
-		return nil, p.fail(request, ViewServer, "code", errorCode(reply.Body))
+		return nil, p.fail(request, ViewServer, "code", errorCode(reply.Body), "cause", outerText(reply.Body, "error_description"))
 	}
 	return form{{"client_id", client.ID}, {"request_uri", uri}}, Page{}
 }

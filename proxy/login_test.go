@@ -499,6 +499,27 @@ func TestLoginReturnsOnlyToTheApp(t *testing.T) {
 	})
 }
 
+// A popup returns nowhere, so where it wants to is forgotten and no reason to refuse.
+func TestAPopupReturnsNowhere(t *testing.T) {
+	t.Parallel()
+	for _, returnTo := range []string{"https://evil.example.com/", "https://app.example.com.evil/", "/admin", "javascript:alert(1)"} {
+		rig := newRig(t)
+		window := rig.window()
+		wanted := form{{"client", "main"}, {"return_to", returnTo}}
+		requireView(t, window.login(t, wanted.encode()), ViewRequest) // a redirect
+
+		page := window.login(t, append(wanted, parameter{"handle", "popup-1"}).encode())
+		require.Equal(t, form{{"client", "main"}, {"return_to", ""}, {"handle", "popup-1"}}.encode(), detail(page, "request"), returnTo)
+		answer := window.authorize(t, page)
+		requireView(t, window.callback(t, answer.with("error", "server_error")), ViewServer, "return", appOrigin+"/")
+		requireView(t, window.signIn(t, window.request), ViewClose)
+		requireView(t, window.callback(t, nil), ViewClose)
+		for _, message := range rig.published {
+			require.NotContains(t, message, returnTo)
+		}
+	}
+}
+
 func TestPushedAuthorizationRequest(t *testing.T) {
 	t.Parallel()
 	begin := func(t *testing.T) *pagesRig {
@@ -555,8 +576,12 @@ func TestPushedAuthorizationRequest(t *testing.T) {
 		rig := begin(t)
 		rig.client.DPoP = true
 		window := rig.window()
-		window.proxy.crypto = noKeys{rig.crypto}
-		requireView(t, window.login(t, aliceLogin), ViewStorage)
+		for keys := range 2 { // the first is for the parameters, the second for the proof
+			window.proxy.crypto = &noKeys{rig.crypto, keys}
+			requireView(t, window.login(t, aliceLogin), ViewStorage)
+		}
+		window.proxy.crypto = &noKeys{rig.crypto, 2}
+		require.NotEmpty(t, window.login(t, aliceLogin).URL)
 	})
 	t.Run("no answer", func(t *testing.T) {
 		t.Parallel()
@@ -570,10 +595,18 @@ func TestPushedAuthorizationRequest(t *testing.T) {
 	})
 }
 
-// noKeys has lost the keys for proofs.
-type noKeys struct{ Crypto }
+// noKeys loses the keys for proofs after they were used so often.
+type noKeys struct {
+	Crypto
+	left int
+}
 
-func (noKeys) ProofKey(context.Context, string) (ProofKey, error) { return nil, errDisk }
+func (c *noKeys) ProofKey(ctx context.Context, client string) (ProofKey, error) {
+	if c.left--; c.left < 0 {
+		return nil, errDisk
+	}
+	return c.Crypto.ProofKey(ctx, client)
+}
 
 // hang never answers.
 func hang(ctx context.Context, _ FetchRequest) (FetchResponse, error) {

@@ -8,17 +8,6 @@ import (
 	"tokenvault/internal/protocol"
 )
 
-// Names of the pages in the vault origin. The first two and the last are registered
-// at the authorization server: redirect_uri, post_logout_redirect_uri and
-// frontchannel_logout_uri.
-const (
-	CallbackPath     = "/callback.html"
-	SignedOutPath    = "/signed-out.html"
-	FrontChannelPath = "/frontchannel-logout.html"
-	LoginPath        = "/login.html"
-	LogoutPath       = "/logout.html"
-)
-
 // Pages decides for the pages of the vault that stand in a window of their own, on
 // the way to the authorization server and back. What is in their URLs is anybody's:
 // the app's, another site's, or the server's.
@@ -37,8 +26,9 @@ type Page struct {
 	URL  string
 	View View
 	// Details are keys and values for the view: "retry" and "return" are URLs to go
-	// on to, "handle" is what Confirm takes, others are for its text. "request" is what
-	// the window is to remember for Callback and Abandon.
+	// on to, "handle" is what Confirm takes, "cause" is for the console of who looks for
+	// a fault, others are for its text. "request" is what the window is to remember for
+	// Callback and Abandon.
 	Details []string
 }
 
@@ -63,7 +53,7 @@ const (
 // fail makes the page of an error in a sign-in that request began.
 func (p *Pages) fail(request loginRequest, view View, details ...string) Page {
 	if request.client != nil {
-		details = append(details, "retry", LoginPath+"#"+request.encode())
+		details = append(details, "retry", "/"+protocol.LoginPage+"#"+request.encode())
 	}
 	return Page{View: view, Details: append(details, "return", p.returnURL(request))}
 }

@@ -21,17 +21,10 @@ func indicators(client *policy.Client) []string {
 }
 
 // signInIndicator is the indicator of the token that the code of a sign-in is
-// exchanged for: the first, unless a resource takes the token without.
+// exchanged for: the first. All resources of a client have one, or none has.
 func signInIndicator(client *policy.Client) string {
-	first := ""
-	for i := range client.Resources {
-		indicator := client.Resources[i].Indicator
-		if indicator == "" {
-			return ""
-		}
-		if i == 0 {
-			first = indicator
-		}
+	if len(client.Resources) == 0 {
+		return ""
 	}
-	return first
+	return client.Resources[0].Indicator
 }

@@ -192,7 +192,6 @@ func TestTokenOfTheSignIn(t *testing.T) {
 	}{
 		{"no resources", rules(), nil, ""},
 		{"none has an indicator", rules("", ""), nil, ""},
-		{"one has none", rules("a", "", "b"), []string{"a", "b"}, ""},
 		{"each has one", rules("a", "b", "a"), []string{"a", "b"}, "a"},
 	}
 	for _, tt := range tests {

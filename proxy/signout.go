@@ -33,7 +33,7 @@ func (p *Proxy) signOutEverywhere(ctx context.Context, client *policy.Client) (u
 	)); err != nil {
 		return "", err
 	}
-	return p.table.VaultOrigin + LogoutPath + "#" + form{{keyClient, client.Name}, {keyTicket, ticket}}.encode(), nil
+	return p.table.VaultOrigin + "/" + protocol.LogoutPage + "#" + form{{keyClient, client.Name}, {keyTicket, ticket}}.encode(), nil
 }
 
 // keyTicket names the ticket in the fragment of the sign-out page.
@@ -95,7 +95,7 @@ func (p *Pages) Logout(ctx context.Context, fragment string, returnTo Target) Pa
 	return Page{URL: withQuery(client.EndSession, form{
 		{"id_token_hint", id},
 		{"client_id", client.ID},
-		{"post_logout_redirect_uri", p.proxy.table.VaultOrigin + SignedOutPath},
+		{"post_logout_redirect_uri", p.proxy.table.VaultOrigin + "/" + protocol.SignedOutPage},
 		{"state", state},
 	})}
 }

@@ -32,7 +32,7 @@ const popupFeatures = 'popup,width=480,height=640';
 /** What a sign-in of the vault can end with in a popup, beside success. @type {Record<string, string>} */
 const signInFailures = {
   denied: 'The user, or the authorization server, said no.',
-  'account-change': 'The user kept the account that was signed in.',
+  account_kept: 'The user kept the account that was signed in.',
   network: 'The authorization server could not be reached.',
   storage: 'The browser stores nothing for the vault.',
   request: 'The vault refused the request: check returnTo and extra against tokenvault.json.',
@@ -759,7 +759,7 @@ class TokenVault {
    * @param {string} [client]
    */
   async isAuthenticated(client) {
-    return this.has(client);
+    return this.has(meant(client));
   }
 
   /**
@@ -768,7 +768,7 @@ class TokenVault {
    * @returns {Promise<Record<string, unknown> | null>}
    */
   async claims(client) {
-    const { claims } = await this.#call('claims', { client });
+    const { claims } = await this.#call('claims', { client: meant(client) });
     return claims ? JSON.parse(claims) : null;
   }
 
@@ -782,15 +782,15 @@ class TokenVault {
   async login({ client, mode = 'redirect', returnTo = location.href, loginHint, acrValues, maxAge, prompt, extra = {}, signal } = {}) {
     const fields = {
       client: signInClient(client),
-      return_to: returnTo,
+      return_to: mode === 'popup' ? undefined : returnTo,
       login_hint: loginHint,
       acr_values: Array.isArray(acrValues) ? acrValues.join(' ') : acrValues,
       max_age: maxAge?.toString(),
       prompt,
-      ...extra,
     };
     const request = new URLSearchParams();
-    for (const [name, value] of Object.entries(fields)) {
+    for (const [name, value] of [...Object.entries(fields), ...Object.entries(extra)]) {
+      if (request.has(name)) throw new TokenVaultError('invalid_argument', `login: extra has ${name}, for which there is an option.`);
       if (value === undefined) continue;
       if (typeof value !== 'string') throw new TokenVaultError('invalid_argument', `login: ${name} has to be a string.`);
       request.set(name, value);
@@ -816,9 +816,10 @@ class TokenVault {
     /** @type {Promise<string>} */
     const ended = new Promise((resolve) => this.#popups.set(handle, resolve));
     try {
-      const outcome = await unlessAborted(
+      // The frame hears of the end, so without it nobody does.
+      const [outcome] = await unlessAborted(
         signal,
-        within(signInTimeout, ended, () => new TokenVaultError('sign_in_failed', 'The sign-in was not finished within ten minutes.')),
+        within(signInTimeout, Promise.all([ended, this.#frame.ready()]), () => new TokenVaultError('sign_in_failed', 'The sign-in was not finished within ten minutes.')),
       );
       if (outcome === 'ok') return;
       throw new TokenVaultError('sign_in_failed', `The sign-in did not succeed. ${signInFailures[outcome] ?? 'The window said why.'}`);
@@ -846,7 +847,7 @@ class TokenVault {
    */
   async logout(options = {}) {
     const { client, everywhere = false, returnTo = location.href } = typeof options === 'string' ? { client: options } : options;
-    const { url } = await this.#call('logout', { client, ...(everywhere && { everywhere: 'true' }) });
+    const { url } = await this.#call('logout', { client: meant(client), ...(everywhere && { everywhere: 'true' }) });
     if (url) await leaveFor(`${url}&${new URLSearchParams({ return_to: returnTo })}`);
   }
 
@@ -1014,6 +1015,16 @@ class TokenVault {
       port1.close();
     }
   }
+}
+
+/**
+ * The client that is meant by these methods where none is named among several: the
+ * only one that the vault signs in.
+ * @param {string} [name]
+ */
+function meant(name) {
+  const owned = clients.filter(({ signIn }) => signIn === 'vault');
+  return name === undefined && owned.length === 1 ? owned[0].name : name;
 }
 
 /**

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tokenvault/internal/policy"
+	"tokenvault/internal/protocol"
 )
 
 // table is a deployment with a server and an API beside app and vault.
@@ -77,7 +78,7 @@ func TestVaultHeadersAreTheDesigns(t *testing.T) {
 func TestPagesAreFramedByNobody(t *testing.T) {
 	const csp = "Content-Security-Policy"
 	require.NoError(t, signsIn("https").Check())
-	require.Equal(t, []string{LoginPage, CallbackPage, LogoutPage, SignedOutPage, FrontChannelPage}, Pages(signsIn("https")))
+	require.Equal(t, []string{protocol.LoginPage, protocol.CallbackPage, protocol.LogoutPage, protocol.SignedOutPage, protocol.FrontChannelPage}, Pages(signsIn("https")))
 	require.Empty(t, Pages(table("https")), "the app signs in by itself")
 
 	frame := VaultHeaders(signsIn("https"), FrameName)
@@ -89,7 +90,7 @@ func TestPagesAreFramedByNobody(t *testing.T) {
 	for _, page := range Pages(signsIn("https")) {
 		headers := VaultHeaders(signsIn("https"), page)
 		ancestors := "frame-ancestors 'none';"
-		if page == FrontChannelPage {
+		if page == protocol.FrontChannelPage {
 			require.False(t, TopLevel(page))
 			ancestors = "frame-ancestors https://login.example.com:8443 https://logout.example.com;"
 		} else {

@@ -104,10 +104,14 @@ function isPopup() {
 /** Why nothing will come of the sign-in, once that is so. */
 let reason = '';
 
-// A popup that is closed says so to the page that waits for it.
-addEventListener('pagehide', () => {
-  if (reason && !isLeaving && isPopup()) program?.call('abandon', [request(), reason]);
-});
+// A popup that is closed says so to the page that waits for it. Chromium (156) loses
+// what a closing window posts in pagehide; browsers of telephones know no beforeunload.
+for (const event of ['beforeunload', 'pagehide']) {
+  addEventListener(event, () => {
+    if (reason && !isLeaving && isPopup()) program?.call('abandon', [request(), reason]);
+    reason = '';
+  });
+}
 
 /**
  * The parts of the place to return to, as Go takes them.
@@ -131,12 +135,15 @@ const spoken = (() => {
   return language;
 })();
 
+/** Characters that a text shows of what came from elsewhere, such as a name. */
+const mostShown = 200;
+
 /**
  * @param {string} key
  * @param {Record<string, string>} [details] for the places in braces
  */
 function text(key, details = {}) {
-  return texts[spoken][key].replace(/\{(\w+)\}/g, (_, name) => details[name] ?? '');
+  return texts[spoken][key].replace(/\{(\w+)\}/g, (_, name) => (details[name] ?? '').slice(0, mostShown));
 }
 
 /** @param {string} id */
@@ -163,7 +170,9 @@ function show(view, details = {}) {
   element('title').textContent = document.title = text(titles[view] ?? 'errorTitle');
   element('message').textContent = text(view, details);
   element('actions').replaceChildren(...actionsOf(view, details));
-  reason = isError || view === 'account-change' ? view : '';
+  if (details.cause) console.error(`Token Vault: ${details.cause}`);
+  if (isError) reason = view;
+  else reason = view === 'account-change' ? 'account_kept' : '';
   if (view !== page) element('title').focus();
   if (view === 'close') close();
 }
@@ -178,6 +187,7 @@ function actionsOf(view, details) {
     remember('handle', details.handle);
     return ['keep', 'replace'].map((choice) =>
       button(choice, details, () => {
+        for (const node of element('actions').children) /** @type {HTMLButtonElement} */ (node).disabled = true;
         remember('handle', '');
         perform('confirm', details.handle, choice).catch(broken);
       }),
@@ -211,6 +221,7 @@ const works = {
   login: () => perform('login', hash.slice(1), ...returnTarget()),
   callback: () => {
     const handle = remembered('handle');
+    remember('handle', ''); // who asks again says so again
     if (!search && handle) return perform('confirm', handle, 'ask');
     return perform('callback', search.slice(1), remembered('request'));
   },
@@ -220,8 +231,7 @@ const works = {
 };
 
 async function run() {
-  const isFramed = window.top !== window;
-  if (isFramed !== (page === 'frontchannel-logout')) {
+  if (window.top !== window && page !== 'frontchannel-logout') {
     show('framed');
     return;
   }

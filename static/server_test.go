@@ -9,6 +9,8 @@ import (
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/protocol"
 )
 
 const wasmName = "proxy.0123456789abcdef.wasm"
@@ -153,7 +155,7 @@ func TestPagesAreDocumentsOnly(t *testing.T) {
 	}
 	embedded := request{target: "/proxy.html", head: map[string]string{"Sec-Fetch-Dest": "iframe"}}
 	require.Equal(t, 200, embedded.to(handler).Code, "the frame is one")
-	embedded.target = "/" + LoginPage
+	embedded.target = "/" + protocol.LoginPage
 	require.Equal(t, 404, embedded.to(vault()).Code, "where the app signs in there is no page to speak of")
 }
 

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"tokenvault/internal/config"
-	"tokenvault/static"
+	"tokenvault/internal/protocol"
 )
 
 // discoveryTimeout is for all issuers together.
@@ -80,5 +80,5 @@ func describe(w io.Writer, file string, loaded *config.Config) error {
 // for a client that the vault signs in.
 func registrations(vault, indent string) string {
 	return fmt.Sprintf("%[1]sredirect URI              %[2]s/%[3]s\n%[1]spost-logout redirect URI  %[2]s/%[4]s\n%[1]sfront-channel logout URI  %[2]s/%[5]s\n",
-		indent, vault, static.CallbackPage, static.SignedOutPage, static.FrontChannelPage)
+		indent, vault, protocol.CallbackPage, protocol.SignedOutPage, protocol.FrontChannelPage)
 }

@@ -27,6 +27,8 @@ import { errorPage, logoutPage, signInPage } from './pages.mjs';
  * @property {string[]} acrValues what a sign-in can reach when acr_values asks for it
  * @property {number} accessTTL seconds
  * @property {number} refreshTTL seconds
+ * @property {number} skew seconds by which the clock here is ahead
+ * @property {boolean} offline whether refresh tokens are for those who were given offline_access
  */
 
 // The library prints notices to stdout, which is for answers.
@@ -37,12 +39,17 @@ const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const settings = JSON.parse((await lines.next()).value ?? '{}');
 const { issuer, origins } = settings;
 
+const { now } = Date;
+Date.now = () => now() + settings.skew * 1000;
+
 /** Everything secret that was handed out. @type {{ kind: string, value: string }[]} */
 const issued = [];
 /** What was asked for, in order. @type {{ method: string, path: string, origin: string, status: number, params: unknown }[]} */
 const requests = [];
 /** Whether the next answer with tokens gets lost on its way. */
 let losing = false;
+/** Whether the next authorization response comes without iss (RFC 9207). */
+let omitsIssuer = false;
 
 const keys = [
   generateKeyPairSync('rsa', { modulusLength: 2048 }),
@@ -75,9 +82,9 @@ const provider = new Provider(issuer, {
     const account = settings.accounts.find((known) => known.id === id);
     return account && { accountId: id, claims: () => ({ sub: id, name: account.name, email: account.email }) };
   },
-  // The library drops offline_access where prompt is not "consent". Clients need refresh
-  // tokens without such a prompt.
-  issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+  // The library drops offline_access where prompt is not "consent". Most clients of the
+  // tests need refresh tokens without such a prompt.
+  issueRefreshToken: (_ctx, client, source) => client.grantTypeAllowed('refresh_token') && (!settings.offline || source.scopes.has('offline_access')),
   expiresWithSession: () => false,
   rotateRefreshToken: true,
   // What the API judges a step-up by (RFC 9470).
@@ -128,8 +135,15 @@ provider.use(async (ctx, next) => {
       ctx.req.socket.destroy();
     }
   }
-  const code = URL.parse(ctx.response.get('Location'))?.searchParams.get('code');
-  if (code) issued.push({ kind: 'code', value: code });
+  const location = URL.parse(ctx.response.get('Location'));
+  const code = location?.searchParams.get('code');
+  if (!location || !code) return;
+  issued.push({ kind: 'code', value: code });
+  if (omitsIssuer) {
+    omitsIssuer = false;
+    location.searchParams.delete('iss');
+    ctx.redirect(location.href);
+  }
 });
 
 // The library's interactions: one form that signs in and consents.
@@ -185,6 +199,7 @@ const questions = {
   issued: () => Promise.all(issued.map(async (token) => ({ ...token, live: await isLive(token) }))),
   requests: () => requests,
   lose: () => losing = true,
+  omitIssuer: () => omitsIssuer = true,
 };
 
 /** @param {unknown} value */

@@ -338,6 +338,10 @@ func parseResources(o *object, c *Client, mode mode, p *problems) {
 		rule.Methods = parseMethods(r, p)
 		rule.Indicator = parseIndicator(r.take("resource"), mode, p)
 		r.close()
+		if i := len(c.Resources); i > 0 && (rule.Indicator == "") != (c.Resources[0].Indicator == "") {
+			p.add(r.key("resource"), "stands in some resources of the client and not in others",
+				"give it to all: a server that grants several resources has no token without one")
+		}
 		c.Resources = append(c.Resources, rule)
 	}
 }

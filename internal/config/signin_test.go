@@ -243,6 +243,7 @@ func TestRejectsSignIns(t *testing.T) {
 		{"a parameter of the vault with a dot", []string{`["ui_locales", "kc_action"]`, `["redirect.uri"]`}, main + "loginParameters[0]", "must not choose"},
 
 		// resource indicators
+		{"an indicator for one of two", []string{`"methods": ["GET"], "resource": "https://api.example.com/" }`, `"methods": ["GET"], "resource": "https://api.example.com/" }, { "url": "https://api.example.com/v2/*" }`}, main + "resources[1].resource", "in some resources"},
 		{"a relative indicator", []string{`"resource": "https://api.example.com/"`, `"resource": "/v1"`}, main + "resources[0].resource", "not an absolute URI"},
 		{"an empty indicator", []string{`"resource": "https://api.example.com/"`, `"resource": ""`}, main + "resources[0].resource", "not an absolute URI"},
 		{"an indicator with a space", []string{`"resource": "https://api.example.com/"`, `"resource": "urn:a b"`}, main + "resources[0].resource", "not an absolute URI"},

@@ -13,6 +13,7 @@ import (
 	"tokenvault/internal/config"
 	"tokenvault/internal/devidp"
 	"tokenvault/internal/dist"
+	"tokenvault/internal/protocol"
 	"tokenvault/internal/wasmbuild"
 	"tokenvault/static"
 )
@@ -137,11 +138,7 @@ func (d *Demo) Deploy(ctx context.Context, configure func(*Configuration)) error
 	d.servers[appRole].handle(app)
 	d.servers[vaultRole].handle(static.VaultHandler(built.Table, built.Vault, d.options.VaultOptions...))
 	d.servers[authRole].handle(auth)
-	parts := []string{"/v2/"}
-	if d.options.VaultSignIn {
-		parts = append(parts, "/v3/")
-	}
-	d.servers[apiRole].handle(apiHandler(d.IDP.API(), parts))
+	d.servers[apiRole].handle(apiHandler(d.IDP.API()))
 	d.Build = built.Manifest
 	return nil
 }
@@ -194,12 +191,14 @@ func (d *Demo) startIDP() (err error) {
 		Now:        d.options.Now,
 	}
 	if d.options.VaultSignIn {
+		// Not by apiHandler: a proof names the URL that the client has used.
+		options.Resources = []devidp.Resource{{Path: "/v3/", URI: d.origins.API}}
 		options.Clients = append(options.Clients, devidp.Client{
 			ID:                     VaultedClientID,
-			RedirectURIs:           []string{d.origins.Vault + "/" + static.CallbackPage},
-			PostLogoutRedirectURIs: []string{d.origins.Vault + "/" + static.SignedOutPage},
+			RedirectURIs:           []string{d.origins.Vault + "/" + protocol.CallbackPage},
+			PostLogoutRedirectURIs: []string{d.origins.Vault + "/" + protocol.SignedOutPage},
 
-			FrontChannelLogoutURI: d.origins.Vault + "/" + static.FrontChannelPage, FrontChannelLogoutSessionRequired: true,
+			FrontChannelLogoutURI: d.origins.Vault + "/" + protocol.FrontChannelPage, FrontChannelLogoutSessionRequired: true,
 		})
 	}
 	if d.options.AuthServer != nil {
@@ -263,20 +262,18 @@ func (d *Demo) page() page {
 	}
 }
 
-// apiHandler serves the API below /v1/ again below each of parts, so that each client
-// can have one. No ServeMux: it would redirect the odd paths that tests send.
-func apiHandler(api http.Handler, parts []string) http.Handler {
+// apiHandler serves the API below /v1/ a second time below /v2/, so that two
+// clients can have a part of it each. No ServeMux: it would redirect the odd
+// paths that tests send.
+func apiHandler(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for _, part := range parts {
-			path, below := strings.CutPrefix(r.URL.Path, part)
-			raw, rawBelow := strings.CutPrefix(r.URL.RawPath, part)
-			if below && (rawBelow || r.URL.RawPath == "") {
-				r = r.Clone(r.Context())
-				r.URL.Path = "/v1/" + path
-				if rawBelow {
-					r.URL.RawPath = "/v1/" + raw
-				}
-				break
+		path, below := strings.CutPrefix(r.URL.Path, "/v2/")
+		raw, rawBelow := strings.CutPrefix(r.URL.RawPath, "/v2/")
+		if below && (rawBelow || r.URL.RawPath == "") {
+			r = r.Clone(r.Context())
+			r.URL.Path = "/v1/" + path
+			if rawBelow {
+				r.URL.RawPath = "/v1/" + raw
 			}
 		}
 		api.ServeHTTP(w, r)

@@ -108,7 +108,10 @@ export interface LogoutOptions {
   returnTo?: string;
 }
 
-/** The vault of this page. `client` is a name or client_id; the only client when there is one. */
+/**
+ * The vault of this page. `client` is a name or client_id; the only client when there is one, or for
+ * isAuthenticated, claims, login and logout the only one that the vault signs in.
+ */
 export interface TokenVault {
   /** Settles when requests are safe to make; rejects with a TokenVaultError. */
   readonly ready: Promise<void>;

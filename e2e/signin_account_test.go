@@ -1,0 +1,128 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/demo"
+	"tokenvault/internal/devidp"
+)
+
+// liveBySubject counts the access and refresh tokens of the client that the vault signs
+// in, which the server still accepts.
+func (s *site) liveBySubject() map[string]int {
+	live := map[string]int{}
+	for _, token := range s.IDP.Issued() {
+		if token.Active && token.ClientID == demo.VaultedClientID && (token.Kind == devidp.AccessToken || token.Kind == devidp.RefreshToken) {
+			live[token.Subject]++
+		}
+	}
+	return live
+}
+
+// comeAsHatter signs in as somebody else than before, and waits for the question.
+func (s *site) comeAsHatter(p *tab, begin func()) {
+	s.t.Helper()
+	s.IDP.EndSessions()
+	begin()
+	fillSignInAs(p, devidp.SecondAccount())
+	s.says(p, "account-change")
+}
+
+func TestAccountChangeIsAskedFor(t *testing.T) {
+	t.Parallel()
+	s := newVaultedSite(t)
+	p := s.signInAtVault()
+	other := s.open(homePage)
+	record(other)
+	again := func() { login(p, backHome) }
+
+	s.comeAsHatter(p, again)
+	const question = "You are signed in as alice. The sign-in that you have just made is of hatter. Which account do you want to use?"
+	assert.Equal(t, question, p.text("#message"))
+	assert.Equal(t, []string{"Stay with alice", "Go on as hatter"}, buttons(p))
+	assert.Equal(t, "user-alice", subject(other), "nothing has changed yet")
+	reload(p)
+	s.says(p, "account-change")
+	assert.Equal(t, question, p.text("#message"))
+
+	choose(p, "keep")
+	isBack(p)
+	assert.Equal(t, "user-alice", subject(p))
+	assert.Equal(t, map[string]int{"user-alice": 2}, s.liveBySubject(), "the tokens that nobody wants are revoked")
+	s.mustServeVaulted(p)
+
+	s.comeAsHatter(p, again)
+	choose(p, "replace")
+	isBack(p)
+	assert.Equal(t, "user-hatter", subject(p))
+	assert.Equal(t, "user-hatter", subject(other))
+	assert.Equal(t, 2, s.liveBySubject()["user-hatter"])
+	s.mustServeVaulted(other)
+	assert.Equal(t, []string{"signedin vaulted"}, eval[[]string](other, `return window.events`))
+
+	// Who is the same is not asked.
+	s.IDP.EndSessions()
+	login(p, backHome)
+	fillSignInAs(p, devidp.SecondAccount())
+	isBack(p)
+	assert.Equal(t, "user-hatter", subject(p))
+	s.canary(p)
+	s.canary(other)
+}
+
+// The way back from the question, and the question of a window that was opened anew, lead
+// to what is right by now.
+func TestAccountChangeAfterTheSessionHasEnded(t *testing.T) {
+	t.Parallel()
+	s := newVaultedSite(t)
+	p := s.signInAtVault()
+	other := s.open(homePage)
+	s.comeAsHatter(p, func() { login(p, backHome) })
+	eval[any](other, `await tokenvault.ready; await tokenvault.logout("vaulted")`)
+	reload(p)
+	isBack(p)
+	assert.Equal(t, "user-hatter", subject(p), "nobody is there whom to ask about")
+	s.mustServeVaulted(p)
+}
+
+func TestAccountChangeInAPopup(t *testing.T) {
+	t.Parallel()
+	s := newVaultedSite(t)
+	s.signInAtVault().stop()
+	p := s.openWithPopups(``)
+	const kept = "sign_in_failed The sign-in did not succeed. The user kept the account that was signed in."
+
+	var window *tab
+	open := func() { window = s.openPopup(p); window.until(`document.querySelector("#submit") !== null`) }
+	for i, end := range []func(){
+		func() { eval[any](window, `setTimeout(() => document.querySelector("#actions button").click())`) },
+		func() { call(window, page.Close, cdp.Empty{}) },
+	} {
+		s.IDP.EndSessions()
+		open()
+		fillSignInAs(window, devidp.SecondAccount())
+		s.says(window, "account-change")
+		require.Len(t, eval[[]string](p, `return outcomes`), i)
+		end()
+		s.isClosed(window)
+		p.until(`outcomes.length === ` + js(i+1))
+		assert.Equal(t, kept, eval[[]string](p, `return outcomes`)[i])
+		assert.Equal(t, "user-alice", subject(p))
+	}
+
+	s.IDP.EndSessions()
+	open()
+	fillSignInAs(window, devidp.SecondAccount())
+	s.says(window, "account-change")
+	eval[any](window, `setTimeout(() => document.querySelectorAll("#actions button")[1].click())`)
+	s.isClosed(window)
+	p.until(`outcomes[2] === "ok"`)
+	assert.Equal(t, "user-hatter", subject(p))
+	s.mustServeVaulted(p)
+	s.canary(p)
+}

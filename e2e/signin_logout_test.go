@@ -1,0 +1,174 @@
+package e2e
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/demo"
+	"tokenvault/internal/devidp"
+)
+
+// endSessions lists the requests to the end-session endpoint.
+func (s *site) endSessions() (all []url.Values) {
+	s.t.Helper()
+	for _, request := range s.IDP.Requests() {
+		if request.Server == devidp.AuthServer && request.Path == "/logout" {
+			query, err := url.ParseQuery(request.Query)
+			require.NoError(s.t, err)
+			all = append(all, query)
+		}
+	}
+	return all
+}
+
+// mustBeSignedOut checks that nothing is left, here and at the server.
+func (s *site) mustBeSignedOut(p *tab) {
+	s.t.Helper()
+	assert.False(s.t, isAuthenticated(p))
+	assert.Empty(s.t, subject(p))
+	assert.Empty(s.t, s.live())
+	got := eval[reply](p, `return `+asking(s.vaultedURL(), `{}`))
+	assert.Equal(s.t, "not_signed_in", got.Error)
+}
+
+func TestVaultLogsOutHere(t *testing.T) {
+	t.Parallel()
+	s := newVaultedSite(t)
+	p := s.signInAtVault()
+	other := s.open(homePage)
+	record(other)
+	record(p)
+	require.Len(t, s.live(), 2)
+	eval[any](p, `window.isSame = true; await tokenvault.logout("vaulted")`)
+	assert.True(t, eval[bool](p, `return window.isSame`))
+	s.mustBeSignedOut(p)
+	for _, at := range []*tab{p, other} {
+		at.until(`window.events.join() === "signedout vaulted"`)
+	}
+	s.mustBeSignedOut(other)
+	assert.Empty(t, s.endSessions())
+
+	signIns := s.IDP.Stats().SignIns
+	login(p, backHome) // the server knows the user: no form
+	isBack(p)
+	assert.Equal(t, signIns, s.IDP.Stats().SignIns)
+	s.mustServeVaulted(p)
+	s.canary(p)
+}
+
+func TestVaultLogsOutEverywhere(t *testing.T) {
+	t.Parallel()
+	s := newVaultedSite(t)
+	p := s.signInAtVault()
+	other := s.open(homePage)
+	record(other)
+	id := s.token(devidp.IDToken)
+	eval[any](p, `tokenvault.logout({ client: "vaulted", everywhere: true, returnTo: "`+homePage+`?out=1#bye" })`)
+	p.until(`location.href === ` + js(s.AppURL+homePage+"?out=1#bye") + ` && window.tokenvault !== undefined`)
+	other.until(`window.events.join() === "signedout vaulted"`)
+	s.mustBeSignedOut(p)
+	s.mustBeSignedOut(other)
+
+	asked := s.endSessions()
+	require.Len(t, asked, 1)
+	state := asked[0].Get("state")
+	assert.Len(t, state, 43)
+	assert.Equal(t, url.Values{
+		"id_token_hint": {id}, "client_id": {demo.VaultedClientID},
+		"post_logout_redirect_uri": {s.VaultURL + "/signed-out.html"}, "state": {state},
+	}, asked[0])
+	assert.Equal(t, 1, s.IDP.Stats().SignOuts)
+
+	// The URLs of it are good once; the second time they end in a page of the vault.
+	for _, path := range []string{"/signed-out.html?state=" + state, "/signed-out.html", "/logout.html#client=vaulted&ticket=x&return_to=" + url.QueryEscape(homePage)} {
+		p.visit(s.VaultURL + path)
+		s.says(p, "signed-out")
+		assert.Equal(t, "You are signed out", p.text("h1"))
+	}
+	assert.Len(t, s.endSessions(), 1)
+	choose(p, "return")
+	p.until(`location.origin === ` + js(s.AppURL))
+	p.visit(s.AppURL + homePage)
+	login(p, backHome)
+	s.fillSignIn(p) // there is a form: nobody is known
+	isBack(p)
+	assert.Equal(t, 2, s.IDP.Stats().SignIns)
+
+	// To a place that is not the app's the user is not led.
+	eval[any](p, `tokenvault.logout({ client: "vaulted", everywhere: true, returnTo: "https://evil.example/" })`)
+	p.until(`location.href === ` + js(s.AppURL+"/"))
+	assert.Equal(t, 2, s.IDP.Stats().SignOuts)
+	s.canary(p)
+}
+
+func TestVaultLogsOutWithoutAnEndSessionEndpoint(t *testing.T) {
+	t.Parallel()
+	s := newVaultedSite(t, vaultedClient(func(c *demo.Client) { c.Endpoints.EndSession = "" }))
+	p := s.signInAtVault()
+	eval[any](p, `window.isSame = true; await tokenvault.logout({ client: "vaulted", everywhere: true })`)
+	assert.True(t, eval[bool](p, `return window.isSame`), "there is nowhere to go")
+	s.mustBeSignedOut(p)
+}
+
+// The revocation fails, and the navigation to the server, too: here the session is over.
+func TestVaultLogsOutWhenTheServerFails(t *testing.T) {
+	t.Parallel()
+	s := newVaultedSite(t)
+	p := s.signInAtVault()
+	s.IDP.SetFaults(
+		devidp.Fault{Endpoint: devidp.EndpointRevocation, Kind: devidp.FaultStatus, Status: 500},
+		devidp.Fault{Endpoint: devidp.EndpointEndSession, Kind: devidp.FaultStatus, Status: 500},
+	)
+	eval[any](p, `tokenvault.logout({ client: "vaulted", everywhere: true, returnTo: "`+homePage+`#back" })`)
+	p.until(`location.pathname === "/logout"`)
+	s.IDP.SetFaults()
+	p.visit(s.AppURL + homePage)
+	assert.False(t, isAuthenticated(p))
+	assert.Equal(t, "not_signed_in", eval[reply](p, `return `+asking(s.vaultedURL(), `{}`)).Error)
+}
+
+// The server frames the vault's page when its session ends: it forgets the session that
+// is named, and no other.
+func TestServerLogsOutByTheFrontChannel(t *testing.T) {
+	t.Parallel()
+	s := newVaultedSite(t)
+	p := s.signInAtVault()
+	record(p)
+	// The page is loaded in a frame of the server, as a sign-out there does: for somebody
+	// else's session, or without a word on whose, nothing is forgotten.
+	at := s.open(homePage)
+	call(at, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true})
+	at.visit(s.AuthURL + "/logout")
+	issuer := "iss=" + url.QueryEscape(s.AuthURL)
+	for _, query := range []string{"", "?sid=x", "?" + issuer, "?" + issuer + "&sid=x"} {
+		eval[any](at, `
+			const frame = document.createElement("iframe");
+			frame.src = `+js(s.VaultURL+"/frontchannel-logout.html"+query)+`;
+			document.body.append(frame)`)
+		var frames []*target.Info
+		require.Eventually(t, func() bool {
+			frames = s.targets("iframe", s.VaultURL+"/frontchannel-logout.html")
+			return len(frames) == 1
+		}, patience, 20*time.Millisecond)
+		s.attach(at, frames[0], chromedp.WithDetachOnCancel()).until(`document.title === "You are signed out"`)
+		assert.True(t, isAuthenticated(p), query)
+		eval[any](at, `document.querySelector("iframe").remove()`)
+		require.Eventually(t, func() bool { return len(s.targets("iframe", s.VaultURL+"/frontchannel-logout.html")) == 0 }, patience, 20*time.Millisecond)
+	}
+	call(at, page.SetBypassCSP, page.SetBypassCSPParams{})
+
+	at.visit(s.AuthURL + "/logout")
+	at.until(`document.querySelector("#submit") !== null`)
+	assert.True(t, isAuthenticated(p))
+	eval[any](at, `document.querySelector("#submit").click()`)
+	p.until(`window.events.join() === "signedout vaulted"`)
+	s.mustBeSignedOut(p)
+	s.canary(p)
+}
