@@ -196,24 +196,25 @@ func TestPagesOfTheVaultSpeakTheUsersLanguage(t *testing.T) {
 			UserAgent: eval[string](p, `return navigator.userAgent`), AcceptLanguage: "de-AT,en",
 		})
 	}
-	own := func(language string) func(*demo.Options) {
-		return configured(func(c *demo.Configuration) {
+	own := func(language string) func(*demo.Configuration) {
+		return func(c *demo.Configuration) {
 			c.Pages = &demo.Pages{Language: language, Texts: map[string]map[string]string{"de": {"signedOutTitle": "Servus"}}}
-		})
+		}
 	}
+	s := newVaultedSite(t)
 	for name, tc := range map[string]struct {
-		change         func(*demo.Options)
+		change         func(*demo.Configuration)
 		german         bool
 		language, head string
 	}{
-		"the browser's":               {func(*demo.Options) {}, true, "de", "Sie sind abgemeldet"},
-		"English, where it is not":    {func(*demo.Options) {}, false, "en", "You are signed out"},
+		"the browser's":               {nil, true, "de", "Sie sind abgemeldet"},
+		"English, where it is not":    {nil, false, "en", "You are signed out"},
 		"own texts":                   {own(""), true, "de", "Servus"},
 		"the only one that there is":  {own("de"), false, "de", "Servus"},
 		"English, for those who like": {own("en"), true, "en", "You are signed out"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newVaultedSite(t, tc.change)
+			require.NoError(t, s.Deploy(t.Context(), tc.change))
 			p := s.open("/e2e/plain.html")
 			if tc.german {
 				german(p)
