@@ -11,12 +11,18 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"tokenvault/internal/demo"
 	"tokenvault/internal/devidp"
 )
 
 // secretKinds are the tokens that may be nowhere in the app origin. Codes and
-// id_tokens are not among them: in this mode the app takes part in the sign-in.
+// id_tokens are not among them: where the app signs in, it takes part in that.
 var secretKinds = []devidp.TokenKind{devidp.AccessToken, devidp.RefreshToken}
+
+// isSecret reports whether the app may not know a token: none where the vault signs in.
+func isSecret(token devidp.IssuedToken) bool {
+	return token.ClientID == demo.VaultedClientID || slices.Contains(secretKinds, token.Kind)
+}
 
 // needles returns what the canary searches for, by a name. Parts of tokens and
 // not whole ones, because a heap snapshot cuts long strings, and because a part
@@ -25,8 +31,12 @@ var secretKinds = []devidp.TokenKind{devidp.AccessToken, devidp.RefreshToken}
 func (s *site) needles() map[string]string {
 	found := map[string]string{}
 	for _, token := range s.IDP.Issued() {
-		if slices.Contains(secretKinds, token.Kind) {
-			addNeedles(found, token.Kind.String()+" token", token.Value)
+		if !isSecret(token) {
+			continue
+		}
+		addNeedles(found, token.Kind.String()+" token", token.Value)
+		if token.Verifier != "" {
+			addNeedles(found, "code verifier", token.Verifier)
 		}
 	}
 	if s.certified != nil {
@@ -85,7 +95,12 @@ func (s *site) leaks(p *tab, needles map[string]string) []string {
 		found = append(found, name+" in the memory of the app's process")
 	}
 	p.mu.Lock()
-	search("URLs", strings.Join(p.urls, "\n"))
+	for _, url := range p.urls {
+		// What is in the address bar of others, the app cannot read.
+		if !strings.HasPrefix(url, s.VaultURL) && !strings.HasPrefix(url, s.AuthURL) {
+			search("URLs", url)
+		}
+	}
 	p.mu.Unlock()
 	search("storage", eval[string](p, `const deployed = `+js(s.deployed())+`;`+storageScript))
 	return found
@@ -193,6 +208,25 @@ func TestCanaryFindsPlantedTokens(t *testing.T) {
 			needles := map[string]string{planted[8:40]: "planted token"}
 			assert.Contains(t, strings.Join(s.leaks(p, needles), "\n"), "planted token in "+tc.place)
 		})
+	}
+}
+
+// What the vault's sign-in has made is found as well, each by its name.
+func TestCanaryFindsPlantedSecretsOfASignIn(t *testing.T) {
+	t.Parallel()
+	s := newVaultedSite(t)
+	p := s.signInAtVault()
+	s.canary(p)
+	for _, token := range s.IDP.Issued() {
+		planted := map[string]string{token.Kind.String() + " token": token.Value}
+		if token.Kind == devidp.CodeToken {
+			planted["code verifier"] = token.Verifier
+		}
+		for name, value := range planted {
+			require.NotEmpty(t, value, name)
+			eval[any](p, `localStorage.planted = `+js(value))
+			assert.Contains(t, strings.Join(s.leaks(p, s.needles()), "\n"), name+" in storage")
+		}
 	}
 }
 

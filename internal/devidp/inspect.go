@@ -11,6 +11,7 @@ type IssuedToken struct {
 	Issuer   string
 	Scope    string
 	Resource string // of an access token: what it is for (RFC 8707)
+	Verifier string // of a code: the code_verifier that came with it (RFC 7636)
 	JKT      string // thumbprint of the key it is bound to (RFC 9449); empty for a bearer token
 	Issued   time.Time
 	Expires  time.Time
@@ -27,7 +28,7 @@ func (s *Server) Issued() []IssuedToken {
 	for _, r := range s.ledger.records {
 		out = append(out, IssuedToken{
 			Kind: r.kind, Value: r.value, ClientID: r.grant.client, Subject: r.grant.subject,
-			Issuer: r.grant.issuer.url, Scope: r.scope, Resource: r.resource, JKT: r.jkt,
+			Issuer: r.grant.issuer.url, Scope: r.scope, Resource: r.resource, Verifier: r.verifier, JKT: r.jkt,
 			Issued: r.issued, Expires: r.expires, Active: r.active(now),
 		})
 	}

@@ -76,6 +76,7 @@ type record struct {
 	// A code is bound to these as well.
 	redirectURI string
 	challenge   string
+	verifier    string // that it was redeemed with
 }
 
 func (r *record) active(now time.Time) bool {

@@ -177,6 +177,7 @@ func (s *Server) redeemCode(q redemption) (tokenReply, error) {
 	}
 	active := code.active(now)
 	code.state = stateUsed
+	code.verifier = q.form.Get("code_verifier")
 	switch {
 	case !active:
 		return tokenReply{}, invalidGrant("the code has expired")
@@ -186,7 +187,7 @@ func (s *Server) redeemCode(q redemption) (tokenReply, error) {
 		return tokenReply{}, invalidGrant("the code belongs to another issuer")
 	case code.redirectURI != q.form.Get("redirect_uri"):
 		return tokenReply{}, invalidGrant("redirect_uri differs from the authorization request's")
-	case !verifies(q.form.Get("code_verifier"), code.challenge):
+	case !verifies(code.verifier, code.challenge):
 		return tokenReply{}, invalidGrant("code_verifier does not belong to the code_challenge")
 	}
 	if err := checkBinding(code.jkt, q.jkt); err != nil && !q.faults.ignoreProof {
