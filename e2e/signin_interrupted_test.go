@@ -197,7 +197,7 @@ func ahead(p *tab, by time.Duration) (restore func()) {
 	}`})
 	return func() {
 		p.t.Helper()
-		call(p, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: added.Identifier})
+		call(p, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams(added))
 	}
 }
 
