@@ -75,8 +75,7 @@ func TestAccountChangeIsAskedFor(t *testing.T) {
 	s.canary(other)
 }
 
-// The way back from the question, and the question of a window that was opened anew, lead
-// to what is right by now.
+// The question, asked anew, is not of somebody who has signed out meanwhile.
 func TestAccountChangeAfterTheSessionHasEnded(t *testing.T) {
 	t.Parallel()
 	s := newVaultedSite(t)

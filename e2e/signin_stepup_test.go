@@ -10,7 +10,7 @@ import (
 	"tokenvault/internal/devidp"
 )
 
-// stepUp is what an app does with a resource that wants more of a sign-in.
+// What an app does with a resource that wants more of a sign-in.
 func TestStepUp(t *testing.T) {
 	t.Parallel()
 	s := newVaultedSite(t)
