@@ -279,7 +279,7 @@ func TestHostileSignInFromAnotherSite(t *testing.T) {
 		assert.True(t, hasVaulted(app), "framed by %s", name)
 	}
 	p.visit(good) // in a window of its own
-	vaultShows(p, "framed")
+	vaultShows(p, "request")
 	assert.True(t, hasVaulted(app), "in a window")
 
 	p.visit(s.AuthURL + "/.well-known/openid-configuration")

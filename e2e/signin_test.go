@@ -319,7 +319,7 @@ func TestSessionIsThereWithoutAskingTheServer(t *testing.T) {
 			paths[request.Path] = true
 		}
 	}
-	assert.Equal(t, []string{"/token", "/v1/whoami"}, slices.Sorted(maps.Keys(paths)))
+	assert.Equal(t, []string{"/token", "/v3/whoami"}, slices.Sorted(maps.Keys(paths)))
 	for _, at := range []*tab{p, other} {
 		assert.Equal(t, s.AppURL+homePage, eval[string](at, `return location.href`))
 		assert.Equal(t, []string{s.VaultURL + "/proxy.html"}, eval[[]string](at, `return [...document.querySelectorAll("iframe, frame, object, embed")].map((frame) => frame.src)`))

@@ -231,8 +231,9 @@ const works = {
 };
 
 async function run() {
-  if (window.top !== window && page !== 'frontchannel-logout') {
-    show('framed');
+  // Only the server frames a page, and only the one that it is told of a sign-out by.
+  if ((window.top !== window) !== (page === 'frontchannel-logout')) {
+    show(page === 'frontchannel-logout' ? 'request' : 'framed');
     return;
   }
   if (page !== 'frontchannel-logout') show(page === 'signed-out' ? 'logout' : page);

@@ -97,7 +97,7 @@ func hostileTable() *policy.Table {
 			RefreshBeforeMS: 30_000,
 			DPoP:            true,
 			Resources: []policy.Rule{
-				{Origin: "https://login.own.example", Path: "/oauth/*", Methods: []string{"GET", "POST"}},
+				{Origin: "https://login.own.example", Path: "/oauth/*", Methods: []string{"GET", "POST"}, Indicator: "urn:own:login"},
 				{Origin: "https://api.own.example", Path: "/*", Methods: allMethods(), Indicator: "https://api.own.example/"},
 			},
 			SignIn: policy.SignIn{
