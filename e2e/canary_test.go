@@ -48,8 +48,9 @@ func (s *site) needles() map[string]string {
 // addNeedles adds the parts of a token that tell it.
 func addNeedles(found map[string]string, name, token string) {
 	parts := strings.Split(token, ".")
-	last := parts[len(parts)-1]
-	found[last[:min(32, len(last))]] = name
+	if last := parts[len(parts)-1]; last != "" { // a token that is not signed ends in nothing
+		found[last[:min(32, len(last))]] = name
+	}
 	if len(parts) == 3 {
 		found[parts[1][len(parts[1])-32:]] = name + " (claims)"
 	}

@@ -33,7 +33,8 @@ var lastMark atomic.Int32
 func loginAtCertified(p *tab, options string) (mark string) {
 	p.t.Helper()
 	mark = fmt.Sprint("#back-", lastMark.Add(1))
-	eval[any](p, `await tokenvault.ready; tokenvault.login({ returnTo: `+js(homePage+mark)+`, `+options+` })`)
+	eval[any](p, `await tokenvault.ready`)
+	leave(p, `tokenvault.login({ returnTo: `+js(homePage+mark)+`, `+options+` })`)
 	return mark
 }
 

@@ -151,7 +151,8 @@ func TestHostileSignInMixUp(t *testing.T) {
 	}
 	begun := func(s *site, p *tab, client string) string {
 		p.visit(s.AppURL + homePage)
-		eval[any](p, `await tokenvault.ready; tokenvault.login({ client: `+js(client)+`, returnTo: "`+homePage+`#back" })`)
+		eval[any](p, `await tokenvault.ready`)
+		leave(p, `tokenvault.login({ client: `+js(client)+`, returnTo: "`+homePage+`#back" })`)
 		return s.atAuthorize(p).Get("state")
 	}
 	for _, tc := range []struct {

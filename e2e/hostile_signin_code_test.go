@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"maps"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -109,7 +111,11 @@ func TestHostileSignInOwnCodeFlow(t *testing.T) {
 			assert.Zero(t, s.tokenRequests(), row.name)
 			assert.False(t, hasVaulted(p), "%s: the vault stores nothing", row.name)
 		}
-		s.canary(p)
+		// The codes were given, to URLs that Chromium names on the console when it refuses
+		// them: no script reads that, and it is in the memory of the app's process.
+		needles := s.needles()
+		maps.DeleteFunc(needles, func(_, name string) bool { return strings.HasPrefix(name, "code") })
+		assert.Empty(t, s.leaks(p, needles))
 	})
 }
 

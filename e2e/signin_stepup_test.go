@@ -29,7 +29,7 @@ func TestStepUp(t *testing.T) {
 	assert.Equal(t, map[string]any{"type": "stepup", "client": "vaulted", "acrValues": devidp.ACRMultiFactor, "maxAge": 300.0}, eval[map[string]any](p, `return steps[0]`))
 	s.mustServeVaulted(p) // other resources do with what there is
 
-	eval[any](p, `
+	leave(p, `
 		window.isOld = true;
 		const { client, acrValues, maxAge } = steps[0];
 		tokenvault.login({ client, acrValues, maxAge, `+backHome+` })`)

@@ -779,7 +779,16 @@ class TokenVault {
    *   signal?: AbortSignal}} [options]
    * @returns {Promise<void>} of a popup: settles when it is over. With a redirect the page is left.
    */
-  async login({ client, mode = 'redirect', returnTo = location.href, loginHint, acrValues, maxAge, prompt, extra = {}, signal } = {}) {
+  async login(options = {}) {
+    try {
+      await this.#signIn(options);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  /** @param {NonNullable<Parameters<TokenVault['login']>[0]>} options */
+  async #signIn({ client, mode = 'redirect', returnTo = location.href, loginHint, acrValues, maxAge, prompt, extra = {}, signal }) {
     const fields = {
       client: signInClient(client),
       return_to: mode === 'popup' ? undefined : returnTo,
@@ -846,7 +855,13 @@ class TokenVault {
    * @returns {Promise<void>}
    */
   async logout(options = {}) {
-    const { client, everywhere = false, returnTo = location.href } = typeof options === 'string' ? { client: options } : options;
+    let wanted;
+    try {
+      wanted = logoutOptions(options);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+    const { client, everywhere = false, returnTo = location.href } = wanted;
     const { url } = await this.#call('logout', { client: meant(client), ...(everywhere && { everywhere: 'true' }) });
     if (url) await leaveFor(`${url}&${new URLSearchParams({ return_to: returnTo })}`);
   }
@@ -987,9 +1002,17 @@ class TokenVault {
       for (let i = 0; i + 1 < answer.length; i += 2) result[answer[i]] = answer[i + 1];
       return result;
     } catch (error) {
-      this.#emit('error', { error });
-      throw error;
+      throw this.#failed(error);
     }
+  }
+
+  /**
+   * Tells of a method that fails, and returns the error to throw.
+   * @param {unknown} error
+   */
+  #failed(error) {
+    this.#emit('error', { error });
+    return error;
   }
 
   /**
@@ -1041,6 +1064,18 @@ function signInClient(name) {
       ? 'login: no client is signed in by the vault. Set "signIn": "vault" for one in tokenvault.json, and build.'
       : `login: name one client that the vault signs in: ${owned.map((each) => each.name).join(', ')}.`,
   );
+}
+
+/**
+ * What logout was called with.
+ * @param {unknown} options
+ * @returns {{client?: string, everywhere?: boolean, returnTo?: string}}
+ */
+function logoutOptions(options) {
+  if (typeof options === 'string') return { client: options };
+  const known = ['client', 'everywhere', 'returnTo'];
+  if (typeof options === 'object' && options !== null && Object.keys(options).every((name) => known.includes(name))) return options;
+  throw new TokenVaultError('invalid_argument', `logout takes a string, the client, or an object with ${known.join(', ')}.`);
 }
 
 /**
