@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -71,6 +72,27 @@ func (s *site) canary(p *tab) {
 	}
 }
 
+// canaryAfterSignOut is the canary for a tab that was at the server's end-session page,
+// with an id_token in its URL as a hint.
+func (s *site) canaryAfterSignOut(p *tab) {
+	s.t.Helper()
+	needles := s.needles()
+	maps.DeleteFunc(needles, func(_, name string) bool {
+		return strings.Contains(name, "id token") || strings.Contains(name, "id_token")
+	})
+	require.NotEmpty(s.t, needles, "no token was issued: there is nothing to search for")
+	assert.Empty(s.t, s.leaks(p, needles))
+}
+
+// ofServersURLs reports whether a needle stands in the URLs of the server's own pages,
+// as state does. Such a page may have had the process of the app's page before it:
+// browsers give one to all pages of a site.
+func ofServersURLs(name string) bool {
+	return slices.ContainsFunc(urlParameters, func(parameter string) bool { return strings.HasSuffix(name, " "+parameter) })
+}
+
+var urlParameters = []string{"state", "nonce", "code_challenge", "request_uri", "id_token_hint"}
+
 // leaks lists where needles were found.
 func (s *site) leaks(p *tab, needles map[string]string) []string {
 	s.t.Helper()
@@ -92,13 +114,19 @@ func (s *site) leaks(p *tab, needles map[string]string) []string {
 		look("worker", worker)
 	}
 	require.NotEmpty(s.t, workers, "no service worker runs: the canary would look at half of the app")
-	for _, name := range searchProcesses(append(workers, p), needles) {
+	inMemory := maps.Clone(needles)
+	maps.DeleteFunc(inMemory, func(_, name string) bool { return ofServersURLs(name) })
+	for _, name := range searchProcesses(append(workers, p), inMemory) {
 		found = append(found, name+" in the memory of the app's process")
 	}
 	p.mu.Lock()
+	others := []string{s.VaultURL, s.AuthURL}
+	if s.certified != nil {
+		others = append(others, s.certified.Issuer)
+	}
 	for _, url := range p.urls {
 		// What is in the address bar of others, the app cannot read.
-		if !strings.HasPrefix(url, s.VaultURL) && !strings.HasPrefix(url, s.AuthURL) {
+		if !slices.ContainsFunc(others, func(origin string) bool { return strings.HasPrefix(url, origin) }) {
 			search("URLs", url)
 		}
 	}

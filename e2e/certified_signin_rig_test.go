@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -100,18 +99,6 @@ func (c *certified) addNeedles(found map[string]string, vault string) {
 			}
 		}
 	}
-}
-
-// canaryOfSignIn is the canary for a tab in which the vault signed in. The URLs of the
-// server's pages and of the vault's, which were in the same tab, are no URLs of the app.
-func (s *site) canaryOfSignIn(p *tab) {
-	s.t.Helper()
-	p.mu.Lock()
-	p.urls = slices.DeleteFunc(p.urls, func(url string) bool {
-		return strings.HasPrefix(url, s.certified.Issuer) || strings.HasPrefix(url, s.VaultURL) && !strings.HasPrefix(url, s.VaultURL+"/proxy.html")
-	})
-	p.mu.Unlock()
-	s.canary(p)
 }
 
 // askCertifiedAs makes a protected request, which has to be that of an account.

@@ -57,7 +57,7 @@ func TestCertifiedServerIsSignedInToByTheVault(t *testing.T) {
 	assert.NotEqual(t, request.Params["state"], again.Params["state"])
 	assert.NotEqual(t, request.Params["nonce"], again.Params["nonce"])
 	s.askCertified(p)
-	s.canaryOfSignIn(p)
+	s.canary(p)
 
 	planted := []string{s.certified.token("code").Value, s.certified.token("id").Value, exchange.Params["code_verifier"].(string), request.Params["state"].(string)}
 	eval[any](p, `window.planted = `+js(planted))
@@ -114,7 +114,7 @@ func TestCertifiedServerSignsInInAPopupAndChangesAccounts(t *testing.T) {
 	closed()
 	assert.Equal(t, "other", sub())
 	s.askCertifiedAs(p, "other")
-	s.canaryOfSignIn(p)
+	s.canary(p)
 }
 
 func TestCertifiedServerTakesPushedRequests(t *testing.T) {
@@ -134,7 +134,7 @@ func TestCertifiedServerTakesPushedRequests(t *testing.T) {
 			assert.Equal(t, s.VaultURL, pushed.Origin)
 			assert.Equal(t, "demo@example.com", pushed.Params["login_hint"])
 			s.askCertified(p)
-			s.canaryOfSignIn(p)
+			s.canary(p)
 		})
 	}
 }
@@ -156,7 +156,7 @@ func TestCertifiedServerIsAskedForAStrongerSignIn(t *testing.T) {
 	s.signInAgainAtCertified(p, "demo", `acrValues: `+js(event["acrValues"]))
 	assert.Equal(t, map[string]any{"sub": "demo", "acr": "gold"}, eval[map[string]any](p, `return tokenvault.claims("main")`))
 	assert.Equal(t, 200, eval[int](p, `return (await fetch(`+js(needs)+`)).status`))
-	s.canaryOfSignIn(p)
+	s.canary(p)
 }
 
 func TestCertifiedServerIsSignedOutOfByTheVault(t *testing.T) {
@@ -182,12 +182,12 @@ func TestCertifiedServerIsSignedOutOfByTheVault(t *testing.T) {
 	end, _ := s.certified.last("GET", "/session/end")
 	assert.Equal(t, id, end.Params["id_token_hint"])
 	assert.Equal(t, s.VaultURL+"/"+protocol.SignedOutPage, end.Params["post_logout_redirect_uri"])
-	s.canaryOfSignIn(p)
+	s.canaryAfterSignOut(p)
 
 	// Somebody else may come.
 	s.signInAgainAtCertified(p, "other", "")
 	s.askCertifiedAs(p, "other")
-	s.canaryOfSignIn(p)
+	s.canaryAfterSignOut(p)
 }
 
 // A document of another issuer is none (RFC 8414 §3.3), also where it is the same server.

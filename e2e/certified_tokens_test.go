@@ -46,7 +46,7 @@ func TestCertifiedServerBindsTokensWithNonces(t *testing.T) {
 				eval[any](p, `return tokenvault.refresh("main")`)
 			}
 			s.askCertified(p)
-			s.canaryOfSignIn(p)
+			s.canary(p)
 		})
 	}
 }
@@ -75,7 +75,7 @@ func TestCertifiedServerSignsIDTokens(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, alg, decode[map[string]any](t, string(text))["alg"])
 	}
-	s.canaryOfSignIn(p)
+	s.canary(p)
 }
 
 func TestCertifiedServerGivesATokenForEachResource(t *testing.T) {
@@ -98,7 +98,7 @@ func TestCertifiedServerGivesATokenForEachResource(t *testing.T) {
 	assert.Equal(t, 2, tokens, "the second token is kept like the first")
 	_, visits := s.certified.last("GET", "/auth")
 	assert.Equal(t, 1, visits)
-	s.canaryOfSignIn(p)
+	s.canary(p)
 }
 
 func TestCertifiedServerWhoseRefreshWasLostSignsOutOnce(t *testing.T) {
@@ -127,7 +127,7 @@ func TestCertifiedServerWhoseRefreshWasLostSignsOutOnce(t *testing.T) {
 	s.certified.fillSignIn(p, "demo")
 	isBackAt(p, mark)
 	s.askCertified(p)
-	s.canaryOfSignIn(p)
+	s.canary(p)
 }
 
 func TestCertifiedServerWithAnotherClock(t *testing.T) {
@@ -141,7 +141,7 @@ func TestCertifiedServerWithAnotherClock(t *testing.T) {
 			s.askCertified(p)
 			eval[any](p, `return tokenvault.refresh("main")`)
 			s.askCertified(p)
-			s.canaryOfSignIn(p)
+			s.canary(p)
 		})
 	}
 }
@@ -161,5 +161,5 @@ func TestCertifiedServerGivesRefreshTokensForConsent(t *testing.T) {
 		assert.Equal(t, tc.renewable, eval[bool](p, `return (await tokenvault.status("main")).renewable`), tc.options)
 		s.askCertified(p)
 	}
-	s.canaryOfSignIn(p)
+	s.canary(p)
 }

@@ -122,7 +122,7 @@ func TestDemoHasTheVaultSignIn(t *testing.T) {
 	p.click("#vaulted-sign-out")
 	p.until(`document.querySelector("#vaulted-result")?.textContent.includes("Nobody")`)
 	assert.Empty(t, s.live())
-	s.canary(p)
+	s.canaryAfterSignOut(p)
 }
 
 func TestDemoHasNoViolationAndNoErrorInNormalUse(t *testing.T) {

@@ -221,7 +221,7 @@ func TestLoginSendsWhatTheAppMaySay(t *testing.T) {
 	p.until(`document.querySelector("#submit") !== null`)
 	assert.Equal(t, "hatter@wonderland.example", eval[string](p, `return document.querySelector("#username").value`))
 	fillSignInAs(p, devidp.DefaultAccount())
-	p.until(`location.href === ` + js(s.AppURL+start))
+	p.until(`location.href === ` + js(s.AppURL+start) + ` && window.tokenvault !== undefined`)
 
 	requests := s.authorizations()
 	require.Len(t, requests, 1)
