@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"tokenvault/internal/base64url"
-	"tokenvault/internal/jsontext"
 	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
 	"tokenvault/internal/secret"
@@ -238,23 +237,8 @@ func (p *Pages) push(ctx context.Context, request loginRequest, parameters form)
 	return form{{"client_id", client.ID}, {"request_uri", uri}}, Page{}
 }
 
-// outerText returns a string member of a JSON object, "" when there is none.
-func outerText(body []byte, name string) string {
-	list, err := jsontext.Members(body)
-	if err != nil {
-		return ""
-	}
-	for _, m := range list {
-		if m.Outer && m.Name == name {
-			text, _ := m.Text(body)
-			return text
-		}
-	}
-	return ""
-}
-
 // errorCode returns the error code of a response in JSON, fit to be shown.
-func errorCode(body []byte) string { return shownCode(outerText(body, "error")) }
+func errorCode(body []byte) string { return shownCode(oauthError(body)) }
 
 // shownCode returns an OAuth error code (RFC 6749 §4.1.2.1) as it may be shown: what
 // is not written like one could be a sentence of somebody who wants to be believed.

@@ -219,15 +219,18 @@ func (p *Proxy) giveUp(client *policy.Client, refused *session) (*session, error
 }
 
 // oauthError returns the error code of an OAuth error response (RFC 6749 §5.2).
-func oauthError(body []byte) string {
+func oauthError(body []byte) string { return outerText(body, "error") }
+
+// outerText returns a string member of a JSON object, "" when there is none.
+func outerText(body []byte, name string) string {
 	list, err := jsontext.Members(body)
 	if err != nil {
 		return ""
 	}
 	for _, m := range list {
-		if m.Outer && m.Name == "error" {
-			code, _ := m.Text(body)
-			return code
+		if m.Outer && m.Name == name {
+			text, _ := m.Text(body)
+			return text
 		}
 	}
 	return ""
