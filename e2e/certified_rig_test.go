@@ -46,6 +46,7 @@ type certifiedClient struct {
 	GrantTypes             []string `json:"grant_types"`
 	IDTokenAlg             string   `json:"id_token_signed_response_alg"`
 	DPoPBound              bool     `json:"dpop_bound_access_tokens"`
+	FrontChannelLogoutURI  string   `json:"frontchannel_logout_uri,omitempty"`
 }
 
 // certifiedAccount signs in with any password.
@@ -234,6 +235,14 @@ func (c *certified) loseTokens() {
 	c.t.Helper()
 	var done bool
 	c.tell("lose")
+	c.read(&done)
+}
+
+// rotateKeys makes the server forget what it signs with, and sign with new keys.
+func (c *certified) rotateKeys() {
+	c.t.Helper()
+	var done bool
+	c.tell("rotate")
 	c.read(&done)
 }
 

@@ -190,6 +190,25 @@ func TestCertifiedServerIsSignedOutOfByTheVault(t *testing.T) {
 	s.canaryAfterSignOut(p)
 }
 
+// The user signs out of the server in another tab, and with that of the app.
+func TestCertifiedServerLogsOutByTheFrontChannel(t *testing.T) {
+	t.Parallel()
+	s := newCertifiedVault(t, func(o *certifiedOptions, c *demo.Configuration) {
+		o.Clients[0].FrontChannelLogoutURI = c.Vault.Origin + "/" + protocol.FrontChannelPage
+	})
+	p := s.signInVaultAtCertified("")
+	record(p)
+	eval[any](p, `await tokenvault.refresh("main")`)
+	other := s.open(homePage)
+	s.frameFarewells(other, s.certified.Issuer, func(query string) { assert.True(t, has(p), query) })
+
+	other.visit(s.certified.Issuer + "/session/end")
+	p.until(`window.events.join() === "refreshed main,signedout main"`)
+	assert.False(t, has(p))
+	assert.Equal(t, "not_signed_in", eval[reply](p, `return `+asking(s.certified.whoami(), `{}`)).Error)
+	s.canaryAfterSignOut(p)
+}
+
 // A document of another issuer is none (RFC 8414 §3.3), also where it is the same server.
 func TestCertifiedServerIsFoundByItsIssuerAlone(t *testing.T) {
 	t.Parallel()

@@ -70,11 +70,46 @@ func TestCertifiedServerSignsIDTokens(t *testing.T) {
 		assert.Equal(t, map[string]any{"sub": "demo"}, eval[map[string]any](p, `return tokenvault.claims(`+js(alg)+`)`), alg)
 		got := eval[reply](p, `return `+asking(s.certified.API+"/"+alg+"/whoami", `{}`))
 		assert.Equal(t, hash(s.certified.token("access").Value), got.Token, "%s: %v", alg, got)
-		header, _, _ := strings.Cut(s.certified.token("id").Value, ".")
-		text, err := base64.RawURLEncoding.DecodeString(header)
-		require.NoError(t, err)
-		assert.Equal(t, alg, decode[map[string]any](t, string(text))["alg"])
+		assert.Equal(t, alg, headerOf(t, s.certified.token("id").Value)["alg"])
 	}
+	s.canary(p)
+}
+
+// headerOf decodes the header of a JWT.
+func headerOf(t testing.TB, token string) map[string]any {
+	t.Helper()
+	header, _, _ := strings.Cut(token, ".")
+	text, err := base64.RawURLEncoding.DecodeString(header)
+	require.NoError(t, err)
+	return decode[map[string]any](t, string(text))
+}
+
+// The server has other keys than at the sign-in before, and than when its form was shown.
+// A session from before goes on.
+func TestCertifiedServerRotatesItsKeys(t *testing.T) {
+	t.Parallel()
+	s := newCertifiedVault(t)
+	p := s.signInVaultAtCertified("")
+	keys := []any{headerOf(t, s.certified.token("id").Value)["kid"]}
+
+	s.certified.rotateKeys()
+	eval[any](p, `return tokenvault.refresh("main")`)
+	s.askCertified(p)
+	keys = append(keys, headerOf(t, s.certified.token("id").Value)["kid"])
+
+	mark := loginAtCertified(p, `prompt: "login"`)
+	p.until(`document.querySelector("#submit") !== null`)
+	s.certified.rotateKeys()
+	s.certified.fillSignIn(p, "demo")
+	isBackAt(p, mark)
+	s.askCertified(p)
+	keys = append(keys, headerOf(t, s.certified.token("id").Value)["kid"])
+
+	for i, key := range keys {
+		assert.NotContains(t, keys[:i], key, "the keys are other ones each time")
+	}
+	_, asked := s.certified.last("GET", "/jwks")
+	assert.Equal(t, 2, asked, "at each sign-in, and only then")
 	s.canary(p)
 }
 

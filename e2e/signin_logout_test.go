@@ -13,6 +13,7 @@ import (
 
 	"tokenvault/internal/demo"
 	"tokenvault/internal/devidp"
+	"tokenvault/internal/protocol"
 )
 
 // endSessions lists the requests to the end-session endpoint.
@@ -137,6 +138,28 @@ func TestVaultLogsOutWhenTheServerFails(t *testing.T) {
 	assert.Equal(t, "not_signed_in", eval[reply](p, `return `+asking(s.vaultedURL(), `{}`)).Error)
 }
 
+// frameFarewells has the server frame the vault's page, as it does at a sign-out: for
+// somebody else's session, and without a word on whose. check is called after each.
+func (s *site) frameFarewells(at *tab, issuer string, check func(query string)) {
+	s.t.Helper()
+	call(at, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true})
+	defer call(at, page.SetBypassCSP, page.SetBypassCSPParams{})
+	at.visit(issuer + "/none")
+	frames := func() []*target.Info { return s.targets("iframe", s.VaultURL+"/"+protocol.FrontChannelPage) }
+	named := "iss=" + url.QueryEscape(issuer)
+	for _, query := range []string{"", "?sid=x", "?" + named, "?" + named + "&sid=x"} {
+		eval[any](at, `
+			const frame = document.createElement("iframe");
+			frame.src = `+js(s.VaultURL+"/"+protocol.FrontChannelPage+query)+`;
+			document.body.append(frame)`)
+		require.Eventually(s.t, func() bool { return len(frames()) == 1 }, patience, 20*time.Millisecond)
+		s.attach(at, frames()[0], chromedp.WithDetachOnCancel()).until(`document.title === "You are signed out"`)
+		check(query)
+		eval[any](at, `document.querySelector("iframe").remove()`)
+		require.Eventually(s.t, func() bool { return len(frames()) == 0 }, patience, 20*time.Millisecond)
+	}
+}
+
 // The server frames the vault's page when its session ends: it forgets the session that
 // is named, and no other.
 func TestServerLogsOutByTheFrontChannel(t *testing.T) {
@@ -144,28 +167,8 @@ func TestServerLogsOutByTheFrontChannel(t *testing.T) {
 	s := newVaultedSite(t)
 	p := s.signInAtVault()
 	record(p)
-	// The page is loaded in a frame of the server, as a sign-out there does: for somebody
-	// else's session, or without a word on whose, nothing is forgotten.
 	at := s.open(homePage)
-	call(at, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: true})
-	at.visit(s.AuthURL + "/logout")
-	issuer := "iss=" + url.QueryEscape(s.AuthURL)
-	for _, query := range []string{"", "?sid=x", "?" + issuer, "?" + issuer + "&sid=x"} {
-		eval[any](at, `
-			const frame = document.createElement("iframe");
-			frame.src = `+js(s.VaultURL+"/frontchannel-logout.html"+query)+`;
-			document.body.append(frame)`)
-		var frames []*target.Info
-		require.Eventually(t, func() bool {
-			frames = s.targets("iframe", s.VaultURL+"/frontchannel-logout.html")
-			return len(frames) == 1
-		}, patience, 20*time.Millisecond)
-		s.attach(at, frames[0], chromedp.WithDetachOnCancel()).until(`document.title === "You are signed out"`)
-		assert.True(t, isAuthenticated(p), query)
-		eval[any](at, `document.querySelector("iframe").remove()`)
-		require.Eventually(t, func() bool { return len(s.targets("iframe", s.VaultURL+"/frontchannel-logout.html")) == 0 }, patience, 20*time.Millisecond)
-	}
-	call(at, page.SetBypassCSP, page.SetBypassCSPParams{})
+	s.frameFarewells(at, s.AuthURL, func(query string) { assert.True(t, isAuthenticated(p), query) })
 
 	at.visit(s.AuthURL + "/logout")
 	at.until(`document.querySelector("#submit") !== null`)

@@ -237,9 +237,28 @@ async function run() {
     return;
   }
   if (page !== 'frontchannel-logout') show(page === 'signed-out' ? 'logout' : page);
-  program = new GoProgram(await VaultProgram.load(wasm, integrity), table);
-  tokenvaultHost.wake();
-  await works[page]();
+  const release = page === 'frontchannel-logout' ? holdLoad() : null;
+  try {
+    program = new GoProgram(await VaultProgram.load(wasm, integrity), table);
+    tokenvaultHost.wake();
+    await works[page]();
+  } finally {
+    release?.();
+  }
+}
+
+/**
+ * Keeps the load event of this page back, and returns what lets it go. A server that
+ * frames the page goes on when the page has loaded, and takes the frame away: the work
+ * has to be done by then (OpenID Connect Front-Channel Logout). A document that is
+ * open for writing is not loaded, and neither is the one that frames it.
+ */
+function holdLoad() {
+  const frame = document.createElement('iframe');
+  frame.hidden = true;
+  document.body.append(frame);
+  frame.contentDocument?.open();
+  return () => frame.remove();
 }
 
 /** @param {unknown} error */

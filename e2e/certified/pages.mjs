@@ -33,6 +33,10 @@ export function logoutPage(ctx, form) {
 <script>document.querySelector("#submit").click()</script>`;
 }
 
+/** @param {string[]} frames pages of clients, to be told of the end of a session */
+export const signedOutPage = (frames) => head('You are signed out')
+  + frames.map((source) => `<iframe src="${source.replaceAll('&', '&amp;')}" title="Signs you out of an app" hidden></iframe>`).join('\n');
+
 /**
  * @param {import('oidc-provider').KoaContextWithOIDC} ctx
  * @param {import('oidc-provider').ErrorOut} out
