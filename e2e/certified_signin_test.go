@@ -159,6 +159,20 @@ func TestCertifiedServerIsAskedForAStrongerSignIn(t *testing.T) {
 	s.canary(p)
 }
 
+// The server gives tokens for less than was asked for. They are of the same grant as the
+// session that is there, which goes on.
+func TestCertifiedServerThatIsNoStrongerLeavesTheSession(t *testing.T) {
+	t.Parallel()
+	s := newCertifiedVault(t, func(o *certifiedOptions, _ *demo.Configuration) { o.ACRValues = []string{"silver"} })
+	p := s.signInVaultAtCertified("")
+	loginAtCertified(p, `acrValues: "gold"`)
+	s.view(p, "(id_token)")
+	p.visit(s.AppURL + homePage)
+	eval[any](p, `await tokenvault.refresh("main")`)
+	s.askCertified(p)
+	s.canary(p)
+}
+
 func TestCertifiedServerIsSignedOutOfByTheVault(t *testing.T) {
 	t.Parallel()
 	s := newCertifiedVault(t)

@@ -75,7 +75,8 @@ func TestAccountChangeIsAskedFor(t *testing.T) {
 	s.canary(other)
 }
 
-// The question, asked anew, is not of somebody who has signed out meanwhile.
+// The question is over when who it was about has signed out: neither a page that is
+// loaded anew, as a script of the app can bring about, nor a late click signs in.
 func TestAccountChangeAfterTheSessionHasEnded(t *testing.T) {
 	t.Parallel()
 	s := newVaultedSite(t)
@@ -84,8 +85,12 @@ func TestAccountChangeAfterTheSessionHasEnded(t *testing.T) {
 	s.comeAsHatter(p, func() { login(p, backHome) })
 	eval[any](other, `await tokenvault.ready; await tokenvault.logout("vaulted")`)
 	reload(p)
+	s.says(p, "stale")
+	assert.False(t, isAuthenticated(other))
+	assert.Empty(t, s.live(), "what waited for a word is revoked")
+	choose(p, "retry")
 	isBack(p)
-	assert.Equal(t, "user-hatter", subject(p), "nobody is there whom to ask about")
+	assert.Equal(t, "user-hatter", subject(p), "who is signed in at the server")
 	s.mustServeVaulted(p)
 }
 

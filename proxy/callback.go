@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tokenvault/internal/idtoken"
+	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
 	"tokenvault/internal/secret"
 )
@@ -37,17 +38,18 @@ func (p *Pages) Callback(ctx context.Context, query, remembered string) Page {
 	}
 	// Before anything else is believed: who says it (RFC 9207 §2.4).
 	issuer, named := answer.get("iss")
+	code, failed := answer.get("error")
 	if named && issuer != t.issuer || !named && request.client.SignIn.RequireIssuer {
-		return p.fail(request, ViewUntrusted, "reason", "iss")
+		return p.fail(request, ViewUntrusted, "reason", "iss", "cause", code)
 	}
-	if code, failed := answer.get("error"); failed {
-		if code == "access_denied" {
-			return p.fail(request, ViewDenied)
-		}
+	if failed {
 		description, _ := answer.get("error_description")
+		if code == "access_denied" {
+			return p.fail(request, ViewDenied, "cause", description)
+		}
 		return p.fail(request, ViewServer, "code", shownCode(code), "cause", description)
 	}
-	code, _ := answer.get("code")
+	code, _ = answer.get("code")
 	if code == "" {
 		return p.fail(request, ViewUntrusted, "reason", "code")
 	}
@@ -104,7 +106,7 @@ func (p *Pages) exchange(ctx context.Context, request loginRequest, t transactio
 		return p.fail(request, ViewUntrusted, "reason", "tokens")
 	}
 	if err := p.checkIDToken(ctx, request, t, next); err != nil {
-		p.proxy.revokeBoth(client, next) // nobody will ever use them
+		p.discard(ctx, client, next)
 		if errors.Is(err, errUntrusted) {
 			return p.fail(request, ViewUntrusted, "reason", "id_token", "cause", err.Error())
 		}
@@ -190,7 +192,7 @@ func (p *Pages) offer(ctx context.Context, request loginRequest, next *session) 
 	// What cannot be read is nobody's: signing in is the mend for it.
 	_, current, _ := p.proxy.sessions.read(reading, client.Name)
 	if current == nil || sameAccount(current, next) {
-		return p.store(request, next)
+		return p.store(ctx, request, next)
 	}
 	handle, err := p.begin(reading, purposeAccountChange, request, next)
 	if err == nil {
@@ -198,6 +200,17 @@ func (p *Pages) offer(ctx context.Context, request loginRequest, next *session) 
 	}
 	p.proxy.revokeBoth(client, next)
 	return p.fail(request, viewOf(err))
+}
+
+// discard is for the tokens of a sign-in that nobody will ever use. Where a session is
+// stored, they are left to expire: many servers would revoke what that session lives on
+// as well, which is of the same grant of the user (RFC 7009 §2.1).
+func (p *Pages) discard(ctx context.Context, client *policy.Client, tokens *session) {
+	reading, cancel := within(ctx, p.proxy.timeout())
+	defer cancel()
+	if _, current, _ := p.proxy.sessions.read(reading, client.Name); current == nil {
+		p.proxy.revokeBoth(client, tokens)
+	}
 }
 
 // sameAccount reports whether two sessions of a client are of one user. Without
@@ -215,10 +228,10 @@ func sameAccount(a, b *session) bool {
 }
 
 // store makes a session the client's, and ends the sign-in.
-func (p *Pages) store(request loginRequest, next *session) Page {
+func (p *Pages) store(ctx context.Context, request loginRequest, next *session) Page {
 	stored, err := p.proxy.storeTokens(request.client, next)
 	if err != nil && !stored {
-		p.proxy.revokeBoth(request.client, next) // nobody will ever use them
+		p.discard(ctx, request.client, next)
 		return p.fail(request, viewOf(err))
 	}
 	return p.finish(request, "ok")
@@ -226,12 +239,9 @@ func (p *Pages) store(request loginRequest, next *session) Page {
 
 // replace makes a session of another user the client's. What the one before had is
 // of no more use to anybody.
-func (p *Pages) replace(ctx context.Context, request loginRequest, next *session) Page {
-	reading, cancel := within(ctx, p.proxy.timeout())
-	defer cancel()
-	_, before, _ := p.proxy.sessions.read(reading, request.client.Name)
-	page := p.store(request, next)
-	if before != nil && !sameAccount(before, next) {
+func (p *Pages) replace(ctx context.Context, request loginRequest, next, before *session) Page {
+	page := p.store(ctx, request, next)
+	if !sameAccount(before, next) {
 		p.proxy.revokeBoth(request.client, before)
 	}
 	return page
@@ -252,16 +262,26 @@ func (p *Pages) Confirm(ctx context.Context, handle, choice string) Page {
 		return p.fail(loginRequest{}, viewOf(err))
 	}
 	request, err := p.requestOf(t)
-	switch {
-	case err != nil:
+	if err != nil {
 		return p.fail(request, ViewStale)
-	case choice == ChoiceReplace:
-		return p.replace(ctx, request, t.session)
+	}
+	if choice != ChoiceReplace && choice != ChoiceAsk {
+		p.proxy.revokeBoth(request.client, t.session)
+		return p.finish(request, "account_kept")
+	}
+	reading, cancel := within(ctx, p.proxy.timeout())
+	defer cancel()
+	_, current, _ := p.proxy.sessions.read(reading, request.client.Name)
+	switch {
+	case current == nil:
+		// Who was asked about has signed out, or has been: by a script of the app, or by
+		// somebody who leaves the device to others. What waited for a word is over too.
+		p.proxy.revokeBoth(request.client, t.session)
+		return p.fail(request, ViewStale)
 	case choice == ChoiceAsk:
 		return p.offer(ctx, request, t.session)
 	default:
-		p.proxy.revokeBoth(request.client, t.session)
-		return p.finish(request, "account_kept")
+		return p.replace(ctx, request, t.session, current)
 	}
 }
 

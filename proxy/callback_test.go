@@ -249,6 +249,9 @@ func TestCallbackRefusesAnswers(t *testing.T) {
 		{"an error of another issuer", nil, func(answer form) form {
 			return answer.with("iss", "https://evil.example.com").with("error", "access_denied")
 		}, ViewUntrusted, "iss"},
+		{"an error that does not say whose it is", required, func(answer form) form {
+			return answer.without("iss").with("error", "login_required")
+		}, ViewUntrusted, "iss"},
 		{"no code", nil, without("code"), ViewUntrusted, "code"},
 		{"an empty code", nil, set("code", ""), ViewUntrusted, "code"},
 		{"access_denied", nil, failed("error", "access_denied"), ViewDenied, ""},
@@ -281,6 +284,23 @@ func TestCallbackRefusesAnswers(t *testing.T) {
 			}
 		})
 	}
+	t.Run("what the server says is for the console", func(t *testing.T) {
+		t.Parallel()
+		rig := newRig(t)
+		required(rig)
+		window := rig.window()
+		for _, tt := range []struct {
+			change func(form) form
+			cause  string
+		}{
+			{failed("error", "access_denied", "error_description", "not assigned"), "not assigned"},
+			{failed("error", "server_error", "error_description", "try later"), "try later"},
+			{func(answer form) form { return answer.without("iss").with("error", "login_required") }, "login_required"},
+		} {
+			page := window.callback(t, tt.change(window.authorize(t, window.login(t, aliceLogin))))
+			require.Equal(t, tt.cause, detail(page, "cause"))
+		}
+	})
 	t.Run("the issuer where one is required", func(t *testing.T) {
 		t.Parallel()
 		rig := newRig(t)
@@ -475,6 +495,24 @@ func TestIDTokenIsChecked(t *testing.T) {
 			window.proxy.crypto = noDigest{rig.crypto}
 			requireView(t, window.callback(t, answer), ViewUntrusted, "reason", "id_token")
 			requireNothing(t, rig, aliceRevoked...)
+		}
+	})
+	// At many servers the tokens of the second sign-in are of the same grant as those of
+	// the first, and cannot be revoked without them.
+	t.Run("where a session is stored", func(t *testing.T) {
+		t.Parallel()
+		for view, prepare := range map[View]func(*pagesRig){
+			ViewUntrusted: func(rig *pagesRig) { rig.claims = jwt.MapClaims{"acr": "bronze"} },
+			ViewNetwork:   func(rig *pagesRig) { rig.keys = func() FetchResponse { return FetchResponse{Status: 503} } },
+		} {
+			rig := newRig(t)
+			window := rig.window()
+			require.Equal(t, aliceHome, window.signIn(t, aliceLogin).URL)
+			before := rig.store.record("session/main")
+			prepare(rig)
+			requireView(t, window.signIn(t, aliceLogin+"&acr_values=gold"), view)
+			require.Equal(t, before, rig.store.record("session/main"))
+			require.Empty(t, revocations(rig.origin), "%s: the session goes on", view)
 		}
 	})
 	t.Run("the keys are not to be had", func(t *testing.T) {
@@ -831,10 +869,15 @@ func TestAccountChange(t *testing.T) {
 		})
 		t.Run(name+": the account has signed out meanwhile", func(t *testing.T) {
 			t.Parallel()
-			rig, window, handle, _ := begin(t)
-			require.Equal(t, []string{"ok", "url", ""}, rig.open().call(t.Context(), protocol.CallLogout, "main"))
-			requireEnd(t, window.Confirm(t.Context(), handle, ChoiceAsk))
-			require.JSONEq(t, `{"sub":"bob","name":"Bob"}`, rig.stored(t, "main").claims)
+			for _, choice := range []string{ChoiceAsk, ChoiceReplace} {
+				rig, window, handle, _ := begin(t)
+				require.Equal(t, []string{"ok"}, rig.open().call(t.Context(), protocol.CallRemove, "main"))
+				requireView(t, window.Confirm(t.Context(), handle, choice), ViewStale)
+				require.Nil(t, rig.store.record("session/main"), "nobody said so")
+				require.Len(t, revocations(rig.origin), 2)
+				requireView(t, window.Confirm(t.Context(), handle, choice), ViewStale)
+				require.Nil(t, rig.store.record("session/main"))
+			}
 		})
 	}
 }

@@ -91,10 +91,21 @@ func isLoginParameter(client *policy.Client, p parameter) bool {
 		_, ok := number(p.value)
 		return ok
 	case "prompt":
-		return contains([]string{"none", "login", "consent", "select_account", "create"}, p.value)
+		return isPrompt(p.value)
 	default:
 		return contains(client.SignIn.Parameters, p.name)
 	}
+}
+
+// isPrompt accepts a list of known values: none stands alone (OpenID Connect Core
+// §3.1.2.1; create is of Initiating User Registration §4.1).
+func isPrompt(list string) bool {
+	for _, value := range strings.Split(list, " ") {
+		if !contains([]string{"login", "consent", "select_account", "create"}, value) {
+			return list == "none"
+		}
+	}
+	return true
 }
 
 // isPlainText reports whether text has no control characters.

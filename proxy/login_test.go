@@ -288,6 +288,7 @@ func TestLoginMakesTheAuthorizationRequest(t *testing.T) {
 	}{
 		{"plain", "client=main", nil, nil},
 		{"by client_id", "client=spa", nil, nil},
+		{"two prompts", "client=main&prompt=login+consent", nil, form{{"prompt", "login consent"}}},
 		{"what login() may say", "client=main&login_hint=alice%40example.com&acr_values=gold+silver&max_age=60&prompt=login&ui_locales=nl", nil, form{
 			{"login_hint", "alice@example.com"}, {"acr_values", "gold silver"}, {"max_age", "60"}, {"prompt", "login"}, {"ui_locales", "nl"},
 		}},
@@ -428,7 +429,11 @@ func TestLoginRefuses(t *testing.T) {
 		{"an empty max_age", good + "&max_age="},
 		{"a max_age of 19 digits", good + "&max_age=1000000000000000000"},
 		{"an unknown prompt", good + "&prompt=silent"},
-		{"two prompts", good + "&prompt=login+none"},
+		{"a prompt and none", good + "&prompt=login+none"},
+		{"none and a prompt", good + "&prompt=none+login"},
+		{"none twice", good + "&prompt=none+none"},
+		{"prompts with two spaces between", good + "&prompt=login++consent"},
+		{"an empty prompt", good + "&prompt="},
 		{"an empty handle", "client=main&handle="},
 		{"a handle with a line feed", "client=main&handle=a%0Aoutcome"},
 		{"a handle in upper case", "client=main&handle=A"},

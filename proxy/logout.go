@@ -40,32 +40,34 @@ func (p *Proxy) revocationRequest(_ context.Context, ex *exchange, body []byte) 
 // signOut revokes the refresh token, then the access token, and forgets both
 // even if the server fails: the user asked to be signed out here.
 func (p *Proxy) signOut(client *policy.Client) error {
-	return p.endSession(client, true)
+	_, err := p.endSession(client, p.revokeBoth)
+	return err
 }
 
 // forgetTokens removes the tokens here without a word to the server.
 func (p *Proxy) forgetTokens(client *policy.Client) error {
-	return p.endSession(client, false)
+	_, err := p.endSession(client, func(*policy.Client, *session) {})
+	return err
 }
 
-func (p *Proxy) endSession(client *policy.Client, revoke bool) error {
+// endSession forgets the client's session, after it was handed to revoke, and returns
+// it: nil if there is none, or none that can be read.
+func (p *Proxy) endSession(client *policy.Client, revoke func(*policy.Client, *session)) (over *session, err error) {
 	unlock, err := p.writing(client)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer unlock()
 	// What cannot be read cannot be revoked, but it can be forgotten.
 	current, err := p.read(client)
 	if current == nil && err == nil {
-		return nil
+		return nil, nil
 	}
 	if current != nil {
-		if revoke {
-			p.revokeBoth(client, current)
-		}
+		revoke(client, current)
 		p.hints.keep(client.Name, current.id, p.clock())
 	}
-	return p.forget(client, current)
+	return current, p.forget(client, current)
 }
 
 // revokeAccess revokes the access token alone; the refresh token stays and the
@@ -80,7 +82,7 @@ func (p *Proxy) revokeAccess(client *policy.Client) error {
 	if err != nil || current == nil {
 		return err
 	}
-	p.revoke(client, "access_token", current.tokens()...)
+	p.revokeAccessTokens(client, current)
 	if current.refresh.IsZero() {
 		p.hints.keep(client.Name, current.id, p.clock())
 		return p.forget(client, current)
@@ -94,7 +96,17 @@ func (p *Proxy) revokeAccess(client *policy.Client) error {
 // revokeBoth revokes the refresh token first: with it another access token could
 // be had.
 func (p *Proxy) revokeBoth(client *policy.Client, of *session) {
+	p.revokeRefreshToken(client, of)
+	p.revokeAccessTokens(client, of)
+}
+
+// revokeRefreshToken ends more than the token at many servers: all that the user's
+// grant, or session there, has given (RFC 7009 §2.1).
+func (p *Proxy) revokeRefreshToken(client *policy.Client, of *session) {
 	p.revoke(client, "refresh_token", &grant{access: of.refresh})
+}
+
+func (p *Proxy) revokeAccessTokens(client *policy.Client, of *session) {
 	p.revoke(client, "access_token", of.tokens()...)
 }
 

@@ -63,7 +63,7 @@ func FuzzCallback(f *testing.F) {
 		}
 		for _, page := range []Page{
 			window.Logout(t.Context(), query, Target{}),
-			window.SignedOut(t.Context(), query),
+			window.SignedOut(t.Context(), query, ""),
 			window.FrontChannelLogout(t.Context(), query),
 		} {
 			requireView(t, page, ViewSignedOut)

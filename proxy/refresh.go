@@ -164,7 +164,8 @@ func (p *Proxy) renewLocked(client *policy.Client, indicator string, wanting *se
 	}
 	if reply.Status < 200 || reply.Status > 299 {
 		switch oauthError(reply.Body) {
-		case "invalid_grant":
+		// The last is Auth0's. What needs the user is not had by another try.
+		case "invalid_grant", "interaction_required", "login_required", "consent_required", "mfa_required":
 		case "invalid_dpop_proof":
 			return nil, errProofRefused
 		case "invalid_target":

@@ -108,6 +108,10 @@ func TestFailedRefresh(t *testing.T) {
 		{"a token of another type", jsonResponse(200, `{"access_token":"dpop-bound-token","token_type":"DPoP"}`), nil, true, 502, protocol.CodeInvalidResponse},
 		{"invalid_grant", jsonResponse(400, `{"error":"invalid_grant"}`), nil, false, 400, protocol.CodeSessionExpired},
 		{"invalid_grant as 401", jsonResponse(401, `{"error":"invalid\u005fgrant"}`), nil, false, 400, protocol.CodeSessionExpired},
+		{"what needs the user", jsonResponse(400, `{"error":"interaction_required"}`), nil, false, 400, protocol.CodeSessionExpired},
+		{"a new sign-in", jsonResponse(400, `{"error":"login_required"}`), nil, false, 400, protocol.CodeSessionExpired},
+		{"consent", jsonResponse(400, `{"error":"consent_required"}`), nil, false, 400, protocol.CodeSessionExpired},
+		{"another factor", jsonResponse(403, `{"error":"mfa_required","mfa_token":"x"}`), nil, false, 400, protocol.CodeSessionExpired},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

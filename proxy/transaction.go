@@ -31,7 +31,8 @@ type transaction struct {
 	request string
 
 	nonce, verifier secret.String // of a sign-in
-	// session is what an account change would store; nil else.
+	// session is what an account change would store, or what a sign-out still has to
+	// revoke; nil else.
 	session *session
 }
 
@@ -125,8 +126,8 @@ func (p *Pages) change(ctx context.Context, edit func([]transaction) []transacti
 	return nil
 }
 
-// revoke revokes the tokens of account changes that nobody can confirm any more. It
-// waits for that, since the page is about to go on, and no longer than one takes.
+// revoke revokes the tokens of account changes that nobody can confirm any more, and of
+// sign-outs that nobody came back from. It waits for that, since the page is about to go on, and no longer than one takes.
 func (p *Pages) revoke(dropped []transaction) {
 	var all sync.WaitGroup
 	for _, t := range dropped {
@@ -174,7 +175,7 @@ func decodeTransactions(record []byte, now time.Time) (open, old []transaction) 
 			id: fields[0], purpose: fields[1], issuer: fields[2], begun: fields[3], request: fields[4],
 			nonce: secret.New(fields[5]), verifier: secret.New(fields[6]),
 		}
-		if t.purpose == purposeAccountChange {
+		if fields[7] != "" || t.purpose == purposeAccountChange {
 			var err error
 			if t.session, err = decodeSession([]byte(fields[7])); err != nil {
 				continue // of another version

@@ -51,6 +51,7 @@ async function perform(operation, ...fields) {
   const details = {};
   for (let i = 0; i + 1 < pairs.length; i += 2) details[pairs[i]] = pairs[i + 1];
   if (details.request) remember('request', details.request);
+  if (details.handle) remember('handle', details.handle);
   if (url) leave(url);
   else show(view, details);
 }
@@ -70,8 +71,8 @@ function leave(url) {
 let isLeaving = false;
 
 /**
- * What this window remembers across pages, no secret: the request that it began and
- * the handle of a question that is open.
+ * What this window remembers across pages, no secret: the request that it began, and
+ * the handle of a question or of a sign-out that is open.
  * @param {'request' | 'handle'} name
  * @param {string} value
  */
@@ -90,6 +91,13 @@ function remembered(name) {
   } catch {
     return '';
   }
+}
+
+/** The handle is good once: who asks again says so again. */
+function takeHandle() {
+  const handle = remembered('handle');
+  remember('handle', '');
+  return handle;
 }
 
 /** The request of this window. */
@@ -184,7 +192,6 @@ function show(view, details = {}) {
  */
 function actionsOf(view, details) {
   if (view === 'account-change') {
-    remember('handle', details.handle);
     return ['keep', 'replace'].map((choice) =>
       button(choice, details, () => {
         for (const node of element('actions').children) /** @type {HTMLButtonElement} */ (node).disabled = true;
@@ -220,13 +227,12 @@ function button(label, details, act) {
 const works = {
   login: () => perform('login', hash.slice(1), ...returnTarget()),
   callback: () => {
-    const handle = remembered('handle');
-    remember('handle', ''); // who asks again says so again
+    const handle = takeHandle();
     if (!search && handle) return perform('confirm', handle, 'ask');
     return perform('callback', search.slice(1), remembered('request'));
   },
   logout: () => perform('logout', hash.slice(1), ...returnTarget()),
-  'signed-out': () => perform('signed-out', search.slice(1)),
+  'signed-out': () => perform('signed-out', search.slice(1), takeHandle()),
   'frontchannel-logout': () => perform('frontchannel-logout', search.slice(1)),
 };
 

@@ -93,7 +93,8 @@ export interface LoginOptions {
   acrValues?: string | string[];
   /** max_age in seconds. */
   maxAge?: number;
-  prompt?: 'none' | 'login' | 'consent' | 'select_account' | 'create';
+  /** `login`, `consent`, `select_account`, `create`, several of them with spaces between, or `none`. */
+  prompt?: string;
   /** Further parameters of the authorization request, among the client's `loginParameters`. */
   extra?: Record<string, string>;
   /** Ends the wait for a popup, which nobody can be told was closed at the authorization server. */

@@ -80,7 +80,7 @@ func operate(ctx context.Context, fields []string) proxy.Page {
 	case "frontchannel-logout":
 		return pages.FrontChannelLogout(ctx, fields[1])
 	default: // "signed-out"
-		return pages.SignedOut(ctx, fields[1])
+		return pages.SignedOut(ctx, fields[1], fields[2])
 	}
 }
 
