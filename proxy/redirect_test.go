@@ -4,6 +4,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"tokenvault/internal/policy"
+	"tokenvault/internal/protocol"
 )
 
 // The browser follows a redirect to another origin without the token; the vault
@@ -94,6 +97,52 @@ func TestOnlyWhoSawTheTokenCanCallItInvalid(t *testing.T) {
 			answer := frame.Head(id, Response{Status: 401, Headers: invalidToken, Redirected: tt.target})
 			require.Equal(t, tt.want, answer.Action)
 		})
+	}
+}
+
+// Where API and authorization server share an origin, a resource may cover the
+// endpoints of a sign-in by the vault. A script would have codes there by requests of
+// its own making, for verifiers that it has; so the vault fetches none of them, and
+// what a redirect there brought is not for the app.
+func TestEndpointsOfASignInAreNoResources(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		path       string
+		asked, led Action // when the app asks there, and when an API redirects there
+	}{
+		{"/authorize", Bypass, Fail},
+		{"/authorize?response_type=code&response_mode=form_post&prompt=none", Bypass, Fail},
+		{"/Authorize?response_type=code", Reply, Fail},
+		{"/authorize/?response_type=code", Reply, Fail},
+		{"//authorize?response_type=code", Reply, Fail},
+		{"/%61uthorize?response_type=code", Reply, Fail},
+		{"/authorize.json?response_type=code", Reply, Fail},
+		{"/par", Bypass, Fail},
+		{"/PAR", Reply, Fail},
+		{"/authorized", Send, Deliver},
+	}
+	for _, tt := range tests {
+		for _, method := range []string{"GET", "POST"} {
+			t.Run(method+" "+tt.path, func(t *testing.T) {
+				t.Parallel()
+				rig := newRig(t)
+				require.Equal(t, aliceHome, rig.window().signIn(t, aliceLogin).URL)
+				rig.client.SignIn.Pushed = policy.Endpoint{Origin: authIssuer, Path: "/par"}
+				rig.client.Resources = append(rig.client.Resources, policy.Rule{Origin: authIssuer, Path: "/*", Methods: []string{"GET", "POST"}})
+				require.NoError(t, rig.table.Check())
+				frame := rig.open()
+				_, answer := frame.start(t.Context(), request{method: method, url: authIssuer + tt.path})
+				require.Equal(t, tt.asked, answer.Action)
+				if tt.asked == Reply {
+					requireRefusal(t, answer, 403, protocol.CodeURLRefused)
+				}
+
+				id, answer := frame.start(t.Context(), request{method: method, url: authIssuer + "/api/redirect"})
+				require.Equal(t, Send, answer.Action)
+				answer = frame.Head(id, Response{Status: 200, Headers: textBody, Redirected: targetOf(authIssuer + tt.path)})
+				require.Equal(t, tt.led, answer.Action)
+			})
+		}
 	}
 }
 

@@ -306,10 +306,11 @@ func (p *Proxy) idTokenHint(ctx context.Context, client *policy.Client) secret.S
 	return p.hints.get(client.Name, p.clock())
 }
 
-// Head takes the head of the response to a Send. It does not block.
+// Head takes the head of the response to a Send. It does not block. What an API has
+// redirected to an endpoint that gives tokens or codes fails.
 func (p *Proxy) Head(id uint32, response Response) Answer {
 	ex := p.get(id)
-	if ex == nil || ex.used == nil || p.isTokenEndpoint(response.Redirected) {
+	if ex == nil || ex.used == nil || p.table.NearEndpoint(response.Redirected.Origin, response.Redirected.Path) {
 		return Answer{Action: Fail}
 	}
 	if ex.bound && response.Status == 0 && ex.redirect != "manual" {
@@ -431,19 +432,6 @@ func (p *Proxy) wholeOf(ex *exchange) Answer {
 
 // isSafe reports whether a request with this method may be made twice.
 func isSafe(method string) bool { return method == "GET" || method == "HEAD" }
-
-// isTokenEndpoint reports whether an API has redirected the request to a token
-// endpoint. The vault does not know the tokens that the response may hold, so it
-// could not scrub them.
-func (p *Proxy) isTokenEndpoint(target Target) bool {
-	for i := range p.table.Clients {
-		endpoint := p.table.Clients[i].Token
-		if !endpoint.IsZero() && target.Origin == endpoint.Origin && target.Path == endpoint.Path {
-			return true
-		}
-	}
-	return false
-}
 
 // retry renews a token that the API calls invalid and sends the request again.
 func (p *Proxy) retry(ctx context.Context, ex *exchange, _ []byte) Answer {

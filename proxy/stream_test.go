@@ -43,7 +43,8 @@ func TestDeliverLeavesBinaryBodiesAlone(t *testing.T) {
 func TestResponsesOfATokenEndpointAreNotDelivered(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]Action{
-		tokenURL: Fail, tokenURL + "?x=1": Fail, tokenURL + "s": Deliver, "https://api.example.com/v1/other": Deliver,
+		tokenURL: Fail, tokenURL + "?x=1": Fail, tokenURL + "/": Fail, "https://auth.example.com//Token": Fail, revokeURL: Fail,
+		tokenURL + "s": Deliver, "https://api.example.com/v1/other": Deliver, authorizeURL: Deliver,
 	} {
 		_, frame := signedIn(t)
 		id, _ := frame.start(t.Context(), request{method: "POST", url: apiURL})

@@ -28,7 +28,7 @@ func FuzzJudge(f *testing.F) {
 		case policy.Resource:
 			require.True(t, resourceOracle(table.Clients[v.Client], origin, path, method), "resource: %q %q %q", origin, path, method)
 			for _, c := range table.Clients {
-				for _, e := range []policy.Endpoint{c.Token, c.Revocation, c.UserInfo, c.EndSession, c.SignIn.Pushed} {
+				for _, e := range []policy.Endpoint{c.Token, c.Revocation, c.UserInfo, c.EndSession, c.SignIn.Authorization, c.SignIn.Pushed} {
 					require.NotEqual(t, e.Origin+e.Path, origin+path, "an endpoint is no resource")
 				}
 			}

@@ -122,23 +122,37 @@ func couldMean(pattern, path, lenient string) bool {
 	return strings.TrimSuffix(lenient, "/") == strings.TrimSuffix(pattern, "/")
 }
 
-// nearEndpoint reports whether some server could take a plain path for that of an
-// endpoint that gives tokens, or takes requests for some. Sent as a resource it
-// would answer the app with tokens that the vault does not know and cannot scrub.
-func (t *Table) nearEndpoint(origin, path string) bool {
-	if strings.IndexByte(path, '%') >= 0 {
+// NearEndpoint reports whether some server could take a path for that of an endpoint
+// that gives tokens or codes, or takes requests for some. What is there, or came by a
+// redirect there, is not for the app: it may hold tokens that the vault does not know
+// and cannot scrub, or a code whose verifier a script has.
+func (t *Table) NearEndpoint(origin, path string) bool {
+	if strings.IndexByte(path, '%') >= 0 || suspicious(path) {
 		path = lenientPath(path)
 	}
 	path = strings.TrimSuffix(path, "/")
+	bare := withoutFormat(path)
 	for i := range t.Clients {
 		c := &t.Clients[i]
-		for _, e := range [...]*Endpoint{&c.Token, &c.Revocation, &c.SignIn.Pushed} {
-			if e.Origin == origin && sameFolded(strings.TrimSuffix(e.Path, "/"), path) {
+		for _, e := range [...]*Endpoint{&c.Token, &c.Revocation, &c.SignIn.Authorization, &c.SignIn.Pushed} {
+			if e.IsZero() || e.Origin != origin {
+				continue
+			}
+			if own := strings.TrimSuffix(e.Path, "/"); sameFolded(own, path) || sameFolded(own, bare) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// withoutFormat drops what the last segment has after its last dot: to routers that
+// take the format of the answer there (Rails, older Spring), "/token.json" is "/token".
+func withoutFormat(path string) string {
+	if dot := strings.LastIndexByte(path, '.'); dot > strings.LastIndexByte(path, '/') {
+		return path[:dot]
+	}
+	return path
 }
 
 // sameFolded compares as servers do that take ASCII letters of both cases for the

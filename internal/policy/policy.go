@@ -30,8 +30,9 @@
 // segment, a raw backslash or non-ASCII byte. A suspicious path never gets a
 // token: it is denied where it could mean a URL of ours, and otherwise left
 // alone. Endpoints are compared exactly, never by substring, and beat resources. A
-// resource that has the path of an endpoint that gives tokens but for the case of
-// letters, escaped letters or a last slash is denied: some servers see no difference.
+// resource that has the path of an endpoint that gives tokens or codes but for the
+// case of letters, escaped letters, a last slash or a format (".json") is denied: some
+// servers see no difference.
 //
 // Everything the table does not name is [Bypass]: the browser sends it itself,
 // without a token. The zero [Verdict] is a denial.
@@ -186,7 +187,7 @@ type Client struct {
 // SignIn is how the vault signs a client in by itself. The zero value leaves that to
 // the app, whose requests to the token endpoint come through the vault.
 type SignIn struct {
-	Authorization Endpoint // RFC 6749 §3.1; only ever navigated to
+	Authorization Endpoint // RFC 6749 §3.1; only ever navigated to, and no resource
 	Pushed        Endpoint // pushed authorization requests (RFC 9126); zero: none are made
 	Keys          Endpoint // the server's JSON Web Key Set (RFC 7517 §5)
 	// RequireIssuer refuses an authorization response without iss (RFC 9207). One
@@ -228,7 +229,7 @@ func (t *Table) Judge(origin, path, query, method string) Verdict {
 		return v
 	}
 	v := t.judgeResource(origin, path, method)
-	if v.Kind == Resource && t.nearEndpoint(origin, path) {
+	if v.Kind == Resource && t.NearEndpoint(origin, path) {
 		return deny(v.Client, SuspiciousPath)
 	}
 	return v
@@ -286,8 +287,9 @@ func (t *Table) judgeEndpoint(origin, path, query, method string) (v Verdict, ok
 // scrub. A server that ignores additional parameters takes it for the endpoint
 // itself, so it is denied where every configured parameter is there; otherwise
 // (a server that routes by query) it is some other page, and left alone. So are the
-// token endpoint of a client that the vault signs in, and where the vault pushes
-// authorization requests to.
+// token endpoint of a client that the vault signs in, its authorization endpoint, and
+// where the vault pushes authorization requests to: what they answer, also to a
+// request that a script made up, could be worth tokens.
 func (t *Table) judgeOtherQuery(origin, path, query string) (v Verdict, ok bool) {
 	for i := range t.Clients {
 		c := &t.Clients[i]
@@ -300,7 +302,7 @@ func (t *Table) judgeOtherQuery(origin, path, query string) (v Verdict, ok bool)
 			}
 			v, ok = bypass, true
 		}
-		if c.SignIn.Pushed.at(origin, path) {
+		if c.SignIn.Authorization.at(origin, path) || c.SignIn.Pushed.at(origin, path) {
 			v, ok = bypass, true
 		}
 	}

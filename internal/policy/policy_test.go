@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -98,6 +99,9 @@ func TestJudge(t *testing.T) {
 	}
 	owned := &policy.Table{Clients: []policy.Client{own}}
 	shared := &policy.Table{Clients: []policy.Client{own, {Token: own.Token}}}
+	foreign := &policy.Table{Clients: []policy.Client{
+		{Token: own.Token, SignIn: own.SignIn}, {Token: own.Token, Resources: own.Resources},
+	}}
 	is := func(kind policy.Kind, client int) policy.Verdict {
 		return policy.Verdict{Kind: kind, Client: client}
 	}
@@ -165,7 +169,21 @@ func TestJudge(t *testing.T) {
 		{"the same with an escaped letter", owned, api, "/v1/%74oken", "", "POST", no(0, policy.SuspiciousPath)},
 		{"the same in upper case", owned, api, "/V1/TOKEN", "", "POST", no(0, policy.SuspiciousPath)},
 		{"the same with a slash more", owned, api, "/v1/token/", "", "POST", no(0, policy.SuspiciousPath)},
+		{"the same with a format", owned, api, "/v1/token.json", "", "POST", no(0, policy.SuspiciousPath)},
 		{"beside it", owned, api, "/v1/tokens", "", "POST", is(policy.Resource, 0)},
+		{"authorization endpoint of a sign-in of the vault", owned, api, "/v1/authorize", "response_type=code", "GET", leave},
+		{"the same with POST", owned, api, "/v1/authorize", "", "POST", leave},
+		{"the same with a method that is nobody's", owned, api, "/v1/authorize", "", "PUT", leave},
+		{"the same in upper case", owned, api, "/V1/Authorize", "response_type=code", "GET", no(0, policy.SuspiciousPath)},
+		{"the same with a slash more", owned, api, "/v1/authorize/", "", "POST", no(0, policy.SuspiciousPath)},
+		{"the same with an escaped letter", owned, api, "/v1/%61uthorize", "", "GET", no(0, policy.SuspiciousPath)},
+		{"the same with an empty segment", owned, api, "/v1//authorize", "", "GET", no(0, policy.SuspiciousPath)},
+		{"the same with a format", owned, api, "/v1/authorize.json", "", "GET", no(0, policy.SuspiciousPath)},
+		{"another client's resource is where it is", foreign, api, "/v1/authorize", "x=1", "GET", leave},
+		{"another client's resource is near it", foreign, api, "/v1/authorize/", "x=1", "GET", no(1, policy.SuspiciousPath)},
+		{"beside it", owned, api, "/v1/authorized", "", "GET", is(policy.Resource, 0)},
+		{"below it", owned, api, "/v1/authorize/x.y", "", "GET", is(policy.Resource, 0)},
+		{"the same path where the app signs in", inside, api, "/v1/authorize", "response_type=code", "GET", is(policy.Resource, 0)},
 		{"another client's token endpoint is where that of the vault is", shared, api, "/v1/token", "", "POST", is(policy.Token, 1)},
 		{"the same with a query more", shared, api, "/v1/token", "x=1", "POST", no(1, policy.QueryNotAllowed)},
 		{"the same with GET", shared, api, "/v1/token", "", "GET", no(1, policy.MethodNotAllowed)},
@@ -186,6 +204,31 @@ func TestJudge(t *testing.T) {
 		})
 	}
 }
+
+// A redirect may lead anywhere: to paths, too, that Judge refuses before it compares.
+func TestNearEndpoint(t *testing.T) {
+	t.Parallel()
+	const login, auth = "https://login.own.example", "https://auth.example.com"
+	table := hostileTable()
+	for _, name := range []string{"token", "revoke", "authorize", "par"} {
+		for _, path := range []string{
+			"/oauth/" + name, "/oauth/" + name + "/", "/oauth/" + name + ".json", "/oauth//" + name, "/oauth/" + name + ";x",
+			"/OAuth/" + strings.ToUpper(name), "/x/..%2foauth/" + name, "/oauth/%" + hexOf(name[0]) + name[1:], `/oauth\` + name,
+		} {
+			assert.True(t, table.NearEndpoint(login, path), path)
+			assert.False(t, table.NearEndpoint("https://api.own.example", path), "elsewhere: %s", path)
+		}
+		for _, path := range []string{"/oauth/" + name + "s", "/oauth/" + name + "/x", "/" + name, "/oauth/x." + name} {
+			assert.False(t, table.NearEndpoint(login, path), path)
+		}
+	}
+	assert.True(t, table.NearEndpoint(auth, "/am/oauth2/realms/root/access_token"), "where the app signs in")
+	assert.False(t, table.NearEndpoint(auth, "/am/oauth2/realms/root/authorize"), "which the policy does not know there")
+	assert.False(t, table.NearEndpoint(auth, "/am/oauth2/realms/root/userinfo"))
+	assert.False(t, table.NearEndpoint("", ""), "no redirect is near no endpoint")
+}
+
+func hexOf(c byte) string { return strconv.FormatUint(uint64(c), 16) }
 
 func TestZeroValuesDeny(t *testing.T) {
 	t.Parallel()
