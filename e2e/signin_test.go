@@ -334,3 +334,33 @@ func TestSessionIsThereWithoutAskingTheServer(t *testing.T) {
 	}
 	s.canary(other)
 }
+
+// A deployment with another client_id under the same name has another client: nothing of
+// what is stored goes anywhere. Where it is undone, the session is there again.
+func TestSessionIsOfItsClient(t *testing.T) {
+	t.Parallel()
+	s := newVaultedSite(t)
+	before := s.signInAtVault()
+	require.NoError(t, s.Deploy(t.Context(), func(c *demo.Configuration) {
+		c.Clients[len(c.Clients)-1].ClientID = "another"
+	}))
+	s.IDP.ClearRequests()
+	p := s.open(homePage)
+	record(p)
+	assert.False(t, isAuthenticated(p))
+	assert.Empty(t, subject(p))
+	for _, operation := range []string{"refresh", "logout", "remove"} {
+		eval[any](p, `await tokenvault.`+operation+`("vaulted").catch(() => {})`)
+	}
+	got := eval[reply](p, `return `+asking(s.vaultedURL(), `{}`))
+	assert.Equal(t, "not_signed_in", got.Error)
+	assert.Empty(t, s.IDP.Requests())
+	assert.Empty(t, eval[[]string](p, `return window.events`))
+
+	s.mustServeVaulted(before)
+	require.NoError(t, s.Deploy(t.Context(), nil))
+	after := s.open(homePage)
+	assert.True(t, isAuthenticated(after))
+	s.mustServeVaulted(after)
+	s.canary(after)
+}

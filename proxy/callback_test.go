@@ -900,7 +900,8 @@ func TestAccountChangeIsForChanges(t *testing.T) {
 		"the same account by another name":   {func(rig *pagesRig) { rig.claims = jwt.MapClaims{"name": "A."} }, false},
 		"another account":                    {func(rig *pagesRig) { rig.claims = jwt.MapClaims{"sub": "bob"} }, true},
 		"an account in other letters":        {func(rig *pagesRig) { rig.claims = jwt.MapClaims{"sub": "Alice"} }, true},
-		"the same sub at another server":     {func(rig *pagesRig) { rig.client.Issuer = "https://new.example.com" }, true},
+		"the same sub at another server":     {func(rig *pagesRig) { rig.reissue("https://old.example.com") }, true},
+		"a session of another deployment":    {func(rig *pagesRig) { rig.client.Issuer = "https://new.example.com" }, false},
 		"another account, no OpenID Connect": {func(rig *pagesRig) { rig.client.Scope = "items" }, false},
 		"another account, nobody signed in": {func(rig *pagesRig) {
 			rig.claims = jwt.MapClaims{"sub": "bob"}

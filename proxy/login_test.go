@@ -273,7 +273,7 @@ func requireView(t testing.TB, page Page, view View, details ...string) {
 // transactions are those that are open.
 func (r *pagesRig) transactions(t testing.TB) []transaction {
 	t.Helper()
-	plain, err := newSessions(Browser{Store: r.store, Sealer: xorSealer{}}).get(t.Context(), transactionsName)
+	plain, err := r.sessions().get(t.Context(), transactionsName)
 	require.NoError(t, err)
 	open, _ := decodeTransactions(plain, r.clock())
 	return open

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -705,9 +706,36 @@ func requireRefusal(t testing.TB, answer Answer, status int, code protocol.Code)
 // stored returns the client's session as it is in the store.
 func (o *origin) stored(t testing.TB, client string) *session {
 	t.Helper()
-	_, current, err := newSessions(Browser{Store: o.store, Sealer: xorSealer{}, Clock: o.clock}).read(t.Context(), client)
+	_, current, err := o.sessions().read(t.Context(), client)
 	require.NoError(t, err)
 	return current
+}
+
+// sealed is the client's session as the store keeps it.
+func (o *origin) sealed(t testing.TB, client string, s *session) []byte {
+	t.Helper()
+	return o.sealedPlain(t, client, append(o.sessions().owner(client), s.encode()...))
+}
+
+// sealedPlain seals what may be no session.
+func (o *origin) sealedPlain(t testing.TB, client string, plain []byte) []byte {
+	t.Helper()
+	record, err := xorSealer{}.Seal(t.Context(), plain, additionalData(client))
+	require.NoError(t, err)
+	return record
+}
+
+func (o *origin) sessions() *sessions {
+	return newSessions(o.table, Browser{Store: o.store, Sealer: xorSealer{}, Clock: o.clock})
+}
+
+// deploy has the frames and pages that are opened from now on be of another
+// deployment.
+func (o *origin) deploy(change func(*policy.Table)) {
+	next := *o.table
+	next.Clients = slices.Clone(next.Clients)
+	o.table = &next
+	change(o.table)
 }
 
 // call performs a call of the page.

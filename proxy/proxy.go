@@ -63,7 +63,7 @@ func New(table *policy.Table, browser Browser, tell func(Event)) *Proxy {
 		fetcher:   browser.Fetcher,
 		clock:     browser.Clock,
 		crypto:    browser.Crypto,
-		sessions:  newSessions(browser),
+		sessions:  newSessions(table, browser),
 		flights:   flights{running: map[string]*flight{}},
 		hints:     hints{values: map[string]hint{}},
 		tell:      tell,

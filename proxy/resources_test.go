@@ -122,9 +122,7 @@ func TestARetryIsNotSatisfiedByAnotherToken(t *testing.T) {
 		next := *origin.stored(t, "main")
 		next.generation++
 		next.take(&grant{indicator: mailAPI, since: next.generation, access: secretOf("mail-token")})
-		record, err := xorSealer{}.Seal(t.Context(), next.encode(), additionalData("main"))
-		require.NoError(t, err)
-		origin.store.put("session/main", record)
+		origin.store.put("session/main", origin.sealed(t, "main", &next))
 		unlock()
 		require.Equal(t, accessToken(3), bearer(<-answered))
 		require.Equal(t, "mail-token", origin.stored(t, "main").token(mailAPI).access.Expose())

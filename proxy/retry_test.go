@@ -211,8 +211,7 @@ func TestARefusedTokenEndsItsOwnSessionOnly(t *testing.T) {
 				if tt.stored != nil {
 					var record []byte
 					if next := tt.stored(origin); next != nil {
-						record, err = xorSealer{}.Seal(t.Context(), next.encode(), additionalData("main"))
-						require.NoError(t, err)
+						record = origin.sealed(t, "main", next)
 					}
 					origin.store.put("session/main", record)
 				}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
 	"tokenvault/internal/secret"
 )
@@ -93,6 +94,23 @@ func (s *session) usable(now time.Time) bool {
 	return s.alive(now) || !s.refresh.IsZero()
 }
 
+// ownerOf says whose the sessions of a client are: of this client_id, at this
+// authorization server, signed in by the app or by the vault. A deployment that changes
+// one of these under the same name has another client: nothing of the one before may go
+// to its server or its resources, and nobody whom a script of the app has signed in is
+// to be taken for one whom the vault did. A server is its issuer, wherever it moves its
+// endpoints; without one, its token endpoint.
+func ownerOf(client *policy.Client) []byte {
+	server, mode := client.Issuer, "app"
+	if server == "" {
+		server = client.Token.URL()
+	}
+	if client.OwnsSignIn() {
+		mode = "vault"
+	}
+	return protocol.Pack(nil, server, client.ID, mode)
+}
+
 // sessionFormat is the first field of an encoded session.
 const sessionFormat = "session-2"
 
@@ -103,7 +121,7 @@ const (
 
 var errBadRecord = errors.New("the stored session is not one of this version")
 
-// encode writes the session for the store; the caller seals it.
+// encode writes the session for the store; the caller says whose it is, and seals it.
 func (s *session) encode() []byte {
 	record := protocol.Pack(nil,
 		sessionFormat,

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
 	"tokenvault/internal/secret"
 )
@@ -32,6 +34,7 @@ func storageError(err error) error { return errors.Join(errStorage, err) }
 // when no frame has the tokens any more. Each session has a lock of its own, so
 // that who reads the new one does not stand in the way.
 type sessions struct {
+	table  *policy.Table
 	store  Store
 	sealer Sealer
 	locker Locker
@@ -61,8 +64,9 @@ type cachedSession struct {
 	unlock func()
 }
 
-func newSessions(browser Browser) *sessions {
+func newSessions(table *policy.Table, browser Browser) *sessions {
 	return &sessions{
+		table: table,
 		store: browser.Store, sealer: browser.Sealer, locker: browser.Locker, bus: browser.Bus, clock: browser.Clock,
 		cached: map[string]cachedSession{}, loading: map[string]chan struct{}{}, dropped: map[string]uint64{},
 	}
@@ -79,6 +83,16 @@ func cacheLock(client string, generation uint64) string {
 // record cannot be put under another's name.
 func additionalData(client string) []byte {
 	return protocol.Pack(nil, sessionFormat, client, recordName(client))
+}
+
+// owner is whose a session of the client is. That of a client which only another
+// deployment has, as the bus may tell of one, is nobody's.
+func (s *sessions) owner(client string) []byte {
+	var of policy.Client
+	if i, ok := s.table.ClientIndex(client); ok {
+		of = s.table.Clients[i]
+	}
+	return ownerOf(&of)
 }
 
 // errUnreadable is a record that is not of this vault's key or version.
@@ -258,6 +272,10 @@ func (s *sessions) drop(client string) {
 
 // read returns the session from the store, nil when there is none, and the
 // record that it is sealed in.
+//
+// One of another owner is none. It stays until a sign-in takes its place: tabs of the
+// deployment before may still use it, and would else, with those of this one, take
+// turns at signing each other out. If the deployment is undone, it is there again.
 func (s *sessions) read(ctx context.Context, client string) ([]byte, *session, error) {
 	record, err := s.store.Load(ctx, recordName(client))
 	if err != nil {
@@ -270,7 +288,11 @@ func (s *sessions) read(ctx context.Context, client string) ([]byte, *session, e
 	if err != nil {
 		return nil, nil, storageError(err)
 	}
-	current, err := decodeSession(plain)
+	encoded, ours := bytes.CutPrefix(plain, s.owner(client))
+	if !ours {
+		return nil, nil, nil
+	}
+	current, err := decodeSession(encoded)
 	if err != nil {
 		return nil, nil, storageError(err)
 	}
@@ -280,7 +302,7 @@ func (s *sessions) read(ctx context.Context, client string) ([]byte, *session, e
 // save replaces the client's session, before, by next; the caller holds its write
 // lock. It returns when next is durable and no frame uses the one before.
 func (s *sessions) save(ctx context.Context, client string, before, next *session, event string) error {
-	record, err := s.sealer.Seal(ctx, next.encode(), additionalData(client))
+	record, err := s.sealer.Seal(ctx, append(s.owner(client), next.encode()...), additionalData(client))
 	if err != nil {
 		return storageError(err)
 	}

@@ -207,7 +207,7 @@ func (p *Pages) FrontChannelLogout(ctx context.Context, query string) Page {
 			continue
 		}
 		token, err := idtoken.Parse(current.id.Expose()) // EXPOSE: its sid is compared
-		if err == nil && token.SessionID() == sid {
+		if err == nil && token.Issuer() == issuer && token.SessionID() == sid {
 			// What fails is told where the session is used: it is still there then.
 			_ = p.proxy.signOut(client)
 		}

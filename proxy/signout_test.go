@@ -399,6 +399,14 @@ func TestFrontChannelLogout(t *testing.T) {
 			requireRefusal(t, frame.get(t.Context()), 400, protocol.CodeNotSignedIn)
 		})
 	}
+	t.Run("the session of another issuer", func(t *testing.T) {
+		t.Parallel()
+		rig, _ := signedInByVault(t)
+		rig.reissue("https://old.example.com")
+		rig.window().FrontChannelLogout(t.Context(), query(authIssuer, "session-1"))
+		require.NotNil(t, rig.store.record("session/main"))
+		require.Empty(t, revocations(rig.origin))
+	})
 	t.Run("no sid in the id_token", func(t *testing.T) {
 		t.Parallel()
 		rig := newRig(t)
@@ -411,7 +419,7 @@ func TestFrontChannelLogout(t *testing.T) {
 	t.Run("a client of the app", func(t *testing.T) {
 		t.Parallel()
 		rig, _ := signedInByVault(t)
-		rig.store.put("session/other", sealedFor(t, "other", rig.stored(t, "main")))
+		rig.store.put("session/other", rig.sealed(t, "other", rig.stored(t, "main")))
 		require.Equal(t, "session-1", subjectSession(t, rig, "other"))
 		rig.window().FrontChannelLogout(t.Context(), query(authIssuer, "session-1"))
 		require.NotNil(t, rig.store.record("session/other"))
@@ -421,7 +429,7 @@ func TestFrontChannelLogout(t *testing.T) {
 		t.Parallel()
 		rig, _ := signedInByVault(t)
 		rig.table.Clients[1].SignIn = rig.client.SignIn
-		rig.store.put("session/other", sealedFor(t, "other", rig.stored(t, "main")))
+		rig.store.put("session/other", rig.sealed(t, "other", rig.stored(t, "main")))
 		rig.window().FrontChannelLogout(t.Context(), query(authIssuer, "session-1"))
 		require.Nil(t, rig.store.record("session/other"))
 		require.Nil(t, rig.store.record("session/main"))
@@ -441,12 +449,17 @@ func TestFrontChannelLogout(t *testing.T) {
 	}
 }
 
-// sealedFor is a session as the store keeps it for a client.
-func sealedFor(t testing.TB, client string, s *session) []byte {
-	t.Helper()
-	record, err := xorSealer{}.Seal(t.Context(), s.encode(), additionalData(client))
+// reissue has the stored session's id_token be one of another issuer.
+func (r *pagesRig) reissue(issuer string) {
+	t := r.server.t
+	current, claims := r.stored(t, "main"), jwt.MapClaims{}
+	_, _, err := jwt.NewParser().ParseUnverified(current.id.Expose(), claims)
 	require.NoError(t, err)
-	return record
+	claims["iss"] = issuer
+	signed, err := jwt.NewWithClaims(jwt.SigningMethodES256, claims).SignedString(r.key)
+	require.NoError(t, err)
+	current.id = secretOf(signed)
+	r.store.put("session/main", r.sealed(t, "main", current))
 }
 
 // subjectSession returns the sid of a client's session.

@@ -180,10 +180,9 @@ func TestASignInThatIsRevokedHoldsNobodyUp(t *testing.T) {
 
 func TestRecordsThatCannotBeOpened(t *testing.T) {
 	t.Parallel()
+	origin := newOrigin(t)
 	sealed := func(t *testing.T, client, plain string) []byte {
-		record, err := xorSealer{}.Seal(t.Context(), []byte(plain), additionalData(client))
-		require.NoError(t, err)
-		return record
+		return origin.sealedPlain(t, client, append(origin.sessions().owner("main"), plain...))
 	}
 	good := (&session{generation: 1, grant: grant{access: secretOf("the-access-token")}}).encode()
 	for name, record := range map[string]func(t *testing.T) []byte{
@@ -194,10 +193,10 @@ func TestRecordsThatCannotBeOpened(t *testing.T) {
 		"cut":                   func(t *testing.T) []byte { return sealed(t, "main", string(good[:len(good)-1])) },
 		"with something behind": func(t *testing.T) []byte { return sealed(t, "main", string(good)+"\x00\x00\x00\x00") },
 		"with words for numbers": func(t *testing.T) []byte {
-			return sealed(t, "main", string(protocol.Pack(nil, sessionFormat, "x", "r", "i", "", "", "0", "a", "", "0")))
+			return sealed(t, "main", string(protocol.Pack(nil, sessionFormat, "x", "r", "i", "", "", "", "0", "a", "", "0")))
 		},
 		"with words for numbers of a token": func(t *testing.T) []byte {
-			return sealed(t, "main", string(protocol.Pack(nil, sessionFormat, "1", "r", "i", "", "", "0", "a", "x", "0")))
+			return sealed(t, "main", string(protocol.Pack(nil, sessionFormat, "1", "r", "i", "", "", "", "0", "a", "x", "0")))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
