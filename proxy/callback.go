@@ -265,23 +265,48 @@ func (p *Pages) Confirm(ctx context.Context, handle, choice string) Page {
 	}
 }
 
-// askAccountChange names both accounts, as the id_tokens name them.
+// askAccountChange names both accounts, as the id_tokens name them. Names that look
+// alike are told apart by what else there is: the same name may be of two accounts.
 func askAccountChange(handle string, current, next *session) Page {
-	return Page{View: ViewAccountChange, Details: []string{
-		"handle", handle, "old", accountName(current.id), "new", accountName(next.id),
-	}}
+	before, after := accountName(current.id), accountName(next.id)
+	if visible(before) == visible(after) {
+		for _, claim := range []string{"email", "sub", "iss"} {
+			a, b := firstClaim(current.id, claim), firstClaim(next.id, claim)
+			if a != "" && b != "" && visible(a) != visible(b) {
+				before, after = before+" ("+a+")", after+" ("+b+")"
+				break
+			}
+		}
+	}
+	return Page{View: ViewAccountChange, Details: []string{"handle", handle, "old", before, "new", after}}
 }
 
 // accountName is how a person knows an account.
 func accountName(id secret.String) string {
-	token, err := idtoken.Parse(id.Expose()) // EXPOSE: the name in it is shown to the user
+	return firstClaim(id, "preferred_username", "email", "name", "sub")
+}
+
+// firstClaim is the first of the named claims that the id_token has, "" for none.
+func firstClaim(id secret.String, names ...string) string {
+	token, err := idtoken.Parse(id.Expose()) // EXPOSE: the names in it are shown to the user
 	if err != nil {
 		return ""
 	}
-	for _, claim := range []string{"preferred_username", "email", "name"} {
-		if name := token.Text(claim); name != "" {
-			return name
+	for _, name := range names {
+		if text := token.Text(name); text != "" {
+			return text
 		}
 	}
-	return token.Subject()
+	return ""
+}
+
+// visible is what everybody sees of a name: the letters, digits and signs of ASCII. Others
+// may be invisible.
+func visible(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, name)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -897,6 +898,75 @@ func TestAccountNames(t *testing.T) {
 	requireView(t, rig.window().signIn(t, aliceLogin), ViewAccountChange, "old", "alice@example.com", "new", "bob")
 	rig.claims = jwt.MapClaims{"sub": "bob", "preferred_username": "bobby"}
 	requireView(t, rig.window().signIn(t, aliceLogin), ViewAccountChange, "new", "bobby")
+}
+
+// Names that look the same are told apart by what differs.
+func TestAccountNamesThatLookAlike(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name               string
+		old, next          jwt.MapClaims
+		wantOld, wantOther string
+	}{
+		{
+			"by email",
+			jwt.MapClaims{"preferred_username": "alice", "email": "alice@example.com"},
+			jwt.MapClaims{"preferred_username": "alice", "email": "alice@evil.example"},
+			"alice (alice@example.com)", "alice (alice@evil.example)",
+		},
+		{
+			"by sub, where one has no email",
+			jwt.MapClaims{"preferred_username": "alice", "email": "alice@example.com"},
+			jwt.MapClaims{"preferred_username": "alice"},
+			"alice (alice)", "alice (bob)",
+		},
+		{
+			"by sub, where the emails are the names",
+			jwt.MapClaims{"email": "alice@example.com"},
+			jwt.MapClaims{"email": "alice@example.com"},
+			"alice@example.com (alice)", "alice@example.com (bob)",
+		},
+		{
+			"by sub, where emails look alike as well",
+			jwt.MapClaims{"preferred_username": "alice", "email": "alice@example.com"},
+			jwt.MapClaims{"preferred_username": "al\u200bice\n", "email": "alice@example.com\u2060"},
+			"alice (alice)", "al\u200bice\n (bob)",
+		},
+		{
+			"by issuer, where the sub is the same",
+			jwt.MapClaims{"preferred_username": "alice"},
+			jwt.MapClaims{"preferred_username": "alice", "sub": "alice", "iss": "https://new.example.com"},
+			"alice (" + authIssuer + ")", "alice (https://new.example.com)",
+		},
+		{
+			"names in letters that are not of ASCII",
+			jwt.MapClaims{"preferred_username": "山田"},
+			jwt.MapClaims{"preferred_username": "田中"},
+			"山田 (alice)", "田中 (bob)",
+		},
+		{
+			"not where names differ",
+			jwt.MapClaims{"preferred_username": "alice", "email": "alice@example.com"},
+			jwt.MapClaims{"preferred_username": "Alice", "email": "alice@evil.example"},
+			"alice", "Alice",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			rig := newRig(t)
+			rig.claims = tt.old
+			require.Equal(t, aliceHome, rig.window().signIn(t, aliceLogin).URL)
+			rig.claims = jwt.MapClaims{"sub": "bob"}
+			maps.Copy(rig.claims, tt.next)
+			if issuer, ok := tt.next["iss"].(string); ok {
+				rig.client.Issuer = issuer
+			}
+			window := rig.window()
+			page := window.callback(t, window.authorize(t, window.login(t, aliceLogin)).with("iss", rig.client.Issuer))
+			requireView(t, page, ViewAccountChange, "old", tt.wantOld, "new", tt.wantOther)
+		})
+	}
 }
 
 func TestConfirmRefuses(t *testing.T) {
