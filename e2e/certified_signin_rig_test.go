@@ -75,7 +75,7 @@ func (c *certified) last(method, path string) (last certifiedRequest, count int)
 // view is the text of a page of the vault, once that is in the tab.
 func (s *site) view(p *tab, text string) {
 	s.t.Helper()
-	p.until(`location.origin === ` + js(s.VaultURL) + ` && document.querySelector("#message")?.textContent.includes(` + js(text) + `)`)
+	p.until(`location.origin === ` + js(s.VaultURL) + ` && ` + message + `.includes(` + js(text) + `)`)
 }
 
 // secretParameters are those of requests to the server that the app may not know where

@@ -66,7 +66,7 @@ func vaultShows(p *tab, view string, details ...string) {
 	for i := 0; i+1 < len(details); i += 2 {
 		values[details[i]] = details[i+1]
 	}
-	seen(p, `document.querySelector('#message')?.textContent === text(`+js(view)+`, `+js(values)+`)`)
+	seen(p, `document.querySelector('#message')?.firstChild?.textContent === text(`+js(view)+`, `+js(values)+`)`)
 }
 
 // seen waits for an expression to be true, like until, in a tab that goes from page to

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -33,6 +34,12 @@ func (s *site) comeAsHatter(p *tab, begin func()) {
 	s.says(p, "account-change")
 }
 
+// accounts are the names that the question shows: who is signed in, and who came.
+func accounts(p *tab) []string {
+	p.t.Helper()
+	return eval[[]string](p, `return [...document.querySelectorAll("#message dd")].map((name) => name.textContent.replace(/^\u2068|\u2069$/g, ""))`)
+}
+
 func TestAccountChangeIsAskedFor(t *testing.T) {
 	t.Parallel()
 	s := newVaultedSite(t)
@@ -42,13 +49,13 @@ func TestAccountChangeIsAskedFor(t *testing.T) {
 	again := func() { login(p, backHome) }
 
 	s.comeAsHatter(p, again)
-	const question = "You are signed in as alice. The sign-in that you have just made is of hatter. Which account do you want to use?"
-	assert.Equal(t, question, p.text("#message"))
-	assert.Equal(t, []string{"Stay with alice", "Go on as hatter"}, buttons(p))
+	assert.Equal(t, []string{"Signed in now", "This sign-in"}, eval[[]string](p, `return [...document.querySelectorAll("#message dt")].map((label) => label.textContent)`))
+	assert.Equal(t, []string{"alice", "hatter"}, accounts(p))
+	assert.Equal(t, []string{"Keep the account signed in now", "Switch to the account of this sign-in"}, buttons(p))
 	assert.Equal(t, "user-alice", subject(other), "nothing has changed yet")
 	reload(p)
 	s.says(p, "account-change")
-	assert.Equal(t, question, p.text("#message"))
+	assert.Equal(t, []string{"alice", "hatter"}, accounts(p))
 
 	choose(p, "keep")
 	isBack(p)
@@ -73,6 +80,51 @@ func TestAccountChangeIsAskedFor(t *testing.T) {
 	assert.Equal(t, "user-hatter", subject(p))
 	s.canary(p)
 	s.canary(other)
+}
+
+// knownByMail has the vault know accounts by their addresses.
+func knownByMail(c *demo.Client) { c.Scope = "openid email offline_access" }
+
+// withMail is a site of such accounts, the second with this address.
+func withMail(address string) func(*demo.Options) {
+	return func(o *demo.Options) {
+		vaultedClient(knownByMail)(o)
+		o.AuthServer = func(server *devidp.Options) { server.Accounts[1].Email = address }
+	}
+}
+
+// A name says nothing but whom it names, in rows of its own and within the sentences of
+// a deployment's own texts.
+func TestAccountNamesAreNoTextOfTheVault(t *testing.T) {
+	t.Parallel()
+	const begun = "alice.\n\nYour\u2028session was\t\u202eonly \u2067renewed\u200b\u0007 \U000e0041."
+	s := newVaultedSite(t, withMail(begun+strings.Repeat("😀", 100)+"."))
+	shown := "alice. Your session was only ren" + "…" + strings.Repeat("😀", 30) + "."
+	p := s.signInAtVault()
+	s.comeAsHatter(p, func() { login(p, backHome) })
+	assert.Equal(t, []string{"alice@example.com", shown}, accounts(p))
+	assert.Equal(t, []string{"Keep the account signed in now", "Switch to the account of this sign-in"}, buttons(p))
+
+	require.NoError(t, s.Deploy(t.Context(), func(c *demo.Configuration) {
+		knownByMail(&c.Clients[len(c.Clients)-1])
+		c.Pages = &demo.Pages{Texts: map[string]map[string]string{"en": {
+			"account-change": "{old}, or {new}?", "keep": "Stay with {old}", "replace": "Go on as {new}",
+		}}}
+	}))
+	reload(p)
+	const own = `document.querySelector("#message")?.firstChild?.textContent`
+	p.until(own + `?.includes(", or ")`)
+	assert.Equal(t, "\u2068alice@example.com\u2069, or \u2068"+shown+"\u2069?", eval[string](p, `return `+own))
+	assert.Equal(t, []string{"Stay with \u2068alice@example.com\u2069", "Go on as \u2068" + shown + "\u2069"}, buttons(p))
+}
+
+// Accounts of one name are told apart.
+func TestAccountsOfTheSameNameAreToldApart(t *testing.T) {
+	t.Parallel()
+	s := newVaultedSite(t, withMail("alice@example.com\u200b"))
+	p := s.signInAtVault()
+	s.comeAsHatter(p, func() { login(p, backHome) })
+	assert.Equal(t, []string{"alice@example.com (user-alice)", "alice@example.com (user-hatter)"}, accounts(p))
 }
 
 // The question is over when who it was about has signed out: neither a page that is

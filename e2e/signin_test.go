@@ -128,6 +128,10 @@ func (s *site) says(p *tab, key string) {
 	s.saysIn(p, "en", key)
 }
 
+// message is an expression for what a page of the vault says, without the marks that
+// isolate what came from elsewhere (Unicode Standard Annex #9).
+const message = `(document.querySelector("#message")?.textContent ?? "").replace(/[\u2068\u2069]/g, "")`
+
 // saysIn is says in any language.
 func (s *site) saysIn(p *tab, language, key string) {
 	s.t.Helper()
@@ -138,7 +142,7 @@ func (s *site) saysIn(p *tab, language, key string) {
 		if !ok {
 			words = part
 		}
-		p.until(`location.origin === ` + js(s.VaultURL) + ` && document.querySelector("#message")?.textContent.includes(` + js(words) + `)`)
+		p.until(`location.origin === ` + js(s.VaultURL) + ` && ` + message + `.includes(` + js(words) + `)`)
 	}
 }
 

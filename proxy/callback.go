@@ -39,7 +39,7 @@ func (p *Pages) Callback(ctx context.Context, query, remembered string) Page {
 	// Before anything else is believed: who says it (RFC 9207 §2.4).
 	issuer, named := answer.get("iss")
 	code, failed := answer.get("error")
-	if named && issuer != t.issuer || !named && request.client.SignIn.RequireIssuer {
+	if named && issuer != request.client.Issuer || !named && request.client.SignIn.RequireIssuer {
 		return p.fail(request, ViewUntrusted, "reason", "iss", "cause", code)
 	}
 	if failed {
@@ -141,7 +141,7 @@ func (p *Pages) checkIDToken(ctx context.Context, request loginRequest, t transa
 		return errors.Join(errUntrusted, err)
 	}
 	expected := idtoken.Expected{
-		Issuer: t.issuer, ClientID: client.ID, Now: p.proxy.clock(), MaxAge: -1,
+		Issuer: client.Issuer, ClientID: client.ID, Now: p.proxy.clock(), MaxAge: -1,
 		Nonce: t.nonce.Expose(), // EXPOSE: compared with the id_token's
 	}
 	if seconds, ok := request.parameters.get("max_age"); ok {
@@ -189,9 +189,12 @@ func (p *Pages) offer(ctx context.Context, request loginRequest, next *session) 
 	client := request.client
 	reading, cancel := within(ctx, p.proxy.timeout())
 	defer cancel()
-	// What cannot be read is nobody's: signing in is the mend for it.
-	_, current, _ := p.proxy.sessions.read(reading, client.Name)
-	if current == nil || sameAccount(current, next) {
+	_, current, err := p.proxy.sessions.read(reading, client.Name)
+	switch {
+	case err != nil && !errors.Is(err, errUnreadable):
+		p.discard(ctx, client, next)
+		return p.fail(request, ViewStorage)
+	case current == nil, sameAccount(current, next): // unreadable is nobody's: signing in is the mend for it
 		return p.store(ctx, request, next)
 	}
 	handle, err := p.begin(reading, purposeAccountChange, request, next)
@@ -285,23 +288,48 @@ func (p *Pages) Confirm(ctx context.Context, handle, choice string) Page {
 	}
 }
 
-// askAccountChange names both accounts, as the id_tokens name them.
+// askAccountChange names both accounts, as the id_tokens name them. Names that look
+// alike are told apart by what else there is: the same name may be of two accounts.
 func askAccountChange(handle string, current, next *session) Page {
-	return Page{View: ViewAccountChange, Details: []string{
-		"handle", handle, "old", accountName(current.id), "new", accountName(next.id),
-	}}
+	before, after := accountName(current.id), accountName(next.id)
+	if visible(before) == visible(after) {
+		for _, claim := range []string{"email", "sub"} {
+			a, b := firstClaim(current.id, claim), firstClaim(next.id, claim)
+			if a != "" && b != "" && visible(a) != visible(b) {
+				before, after = before+" ("+a+")", after+" ("+b+")"
+				break
+			}
+		}
+	}
+	return Page{View: ViewAccountChange, Details: []string{"handle", handle, "old", before, "new", after}}
 }
 
 // accountName is how a person knows an account.
 func accountName(id secret.String) string {
-	token, err := idtoken.Parse(id.Expose()) // EXPOSE: the name in it is shown to the user
+	return firstClaim(id, "preferred_username", "email", "name", "sub")
+}
+
+// firstClaim is the first of the named claims that the id_token has, "" for none.
+func firstClaim(id secret.String, names ...string) string {
+	token, err := idtoken.Parse(id.Expose()) // EXPOSE: the names in it are shown to the user
 	if err != nil {
 		return ""
 	}
-	for _, claim := range []string{"preferred_username", "email", "name"} {
-		if name := token.Text(claim); name != "" {
-			return name
+	for _, name := range names {
+		if text := token.Text(name); text != "" {
+			return text
 		}
 	}
-	return token.Subject()
+	return ""
+}
+
+// visible is what everybody sees of a name: the letters, digits and signs of ASCII. Others
+// may be invisible.
+func visible(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, name)
 }

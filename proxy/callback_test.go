@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -725,6 +726,9 @@ func TestCallbackWithoutStorage(t *testing.T) {
 		}, ViewStale, nil, 0},
 		"the transactions are locked": {unlocked(transactionsLock), ViewNetwork, nil, 30 * time.Second},
 		"the session is locked":       {unlocked(writeLock("main")), ViewNetwork, aliceRevoked, 30 * time.Second},
+		"whose session is there cannot be read": {afterwards(func(rig *pagesRig, _ *window) {
+			rig.store.fail(errDisk, nil, nil)
+		}), ViewStorage, aliceRevoked, 0},
 		"the session cannot be written": {afterwards(func(rig *pagesRig, _ *window) {
 			rig.store.fail(nil, errDisk, nil)
 		}), ViewStorage, aliceRevoked, 0},
@@ -943,6 +947,64 @@ func TestAccountNames(t *testing.T) {
 	requireView(t, rig.window().signIn(t, aliceLogin), ViewAccountChange, "new", "bobby")
 }
 
+// Names that look the same are told apart by what differs.
+func TestAccountNamesThatLookAlike(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name               string
+		old, next          jwt.MapClaims
+		wantOld, wantOther string
+	}{
+		{
+			"by email",
+			jwt.MapClaims{"preferred_username": "alice", "email": "alice@example.com"},
+			jwt.MapClaims{"preferred_username": "alice", "email": "alice@evil.example"},
+			"alice (alice@example.com)", "alice (alice@evil.example)",
+		},
+		{
+			"by sub, where one has no email",
+			jwt.MapClaims{"preferred_username": "alice", "email": "alice@example.com"},
+			jwt.MapClaims{"preferred_username": "alice"},
+			"alice (alice)", "alice (bob)",
+		},
+		{
+			"by sub, where the emails are the names",
+			jwt.MapClaims{"email": "alice@example.com"},
+			jwt.MapClaims{"email": "alice@example.com"},
+			"alice@example.com (alice)", "alice@example.com (bob)",
+		},
+		{
+			"by sub, where emails look alike as well",
+			jwt.MapClaims{"preferred_username": "alice", "email": "alice@example.com"},
+			jwt.MapClaims{"preferred_username": "al\u200bice\n", "email": "alice@example.com\u2060"},
+			"alice (alice)", "al\u200bice\n (bob)",
+		},
+		{
+			"names in letters that are not of ASCII",
+			jwt.MapClaims{"preferred_username": "山田"},
+			jwt.MapClaims{"preferred_username": "田中"},
+			"山田 (alice)", "田中 (bob)",
+		},
+		{
+			"not where names differ",
+			jwt.MapClaims{"preferred_username": "alice", "email": "alice@example.com"},
+			jwt.MapClaims{"preferred_username": "Alice", "email": "alice@evil.example"},
+			"alice", "Alice",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			rig := newRig(t)
+			rig.claims = tt.old
+			require.Equal(t, aliceHome, rig.window().signIn(t, aliceLogin).URL)
+			rig.claims = jwt.MapClaims{"sub": "bob"}
+			maps.Copy(rig.claims, tt.next)
+			requireView(t, rig.window().signIn(t, aliceLogin), ViewAccountChange, "old", tt.wantOld, "new", tt.wantOther)
+		})
+	}
+}
+
 func TestConfirmRefuses(t *testing.T) {
 	t.Parallel()
 	t.Run("a handle of something else", func(t *testing.T) {
@@ -962,6 +1024,7 @@ func TestConfirmRefuses(t *testing.T) {
 		for _, choice := range []string{ChoiceKeep, ChoiceReplace, ChoiceAsk} {
 			for _, change := range []func(*policy.Client){
 				func(c *policy.Client) { c.Issuer = "https://new.example.com" },
+				func(c *policy.Client) { c.ID = "spa-2" },
 				func(c *policy.Client) { c.Name, c.ID = "new", "new" },
 			} {
 				rig := newRig(t)

@@ -185,7 +185,7 @@ func (p *Pages) newSignIn(request loginRequest) (transaction, error) {
 		random[i] = base64url.Encode(bytes)
 	}
 	return transaction{
-		id: random[0], purpose: purposeSignIn, issuer: request.client.Issuer,
+		id: random[0], purpose: purposeSignIn, owner: string(ownerOf(request.client)),
 		begun: timestamp(p.proxy.clock()), request: request.encode(),
 		nonce: secret.New(random[1]), verifier: secret.New(random[2]),
 	}, nil

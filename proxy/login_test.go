@@ -332,7 +332,7 @@ func TestLoginMakesTheAuthorizationRequest(t *testing.T) {
 			}
 			require.Equal(t, want, address.Query())
 			require.Equal(t, purposeSignIn, open[0].purpose)
-			require.Equal(t, authIssuer, open[0].issuer)
+			require.Equal(t, string(ownerOf(rig.client)), open[0].owner)
 			require.Equal(t, detail(page, "request"), open[0].request, "the window remembers what was asked for, and no secret")
 			require.Empty(t, rig.asked(), "nobody is asked anything")
 		})

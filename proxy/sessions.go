@@ -286,7 +286,7 @@ func (s *sessions) read(ctx context.Context, client string) ([]byte, *session, e
 	}
 	plain, err := s.sealer.Open(ctx, record, additionalData(client))
 	if err != nil {
-		return nil, nil, storageError(err)
+		return nil, nil, storageError(errors.Join(errUnreadable, err))
 	}
 	encoded, ours := bytes.CutPrefix(plain, s.owner(client))
 	if !ours {
@@ -294,7 +294,7 @@ func (s *sessions) read(ctx context.Context, client string) ([]byte, *session, e
 	}
 	current, err := decodeSession(encoded)
 	if err != nil {
-		return nil, nil, storageError(err)
+		return nil, nil, storageError(errors.Join(errUnreadable, err))
 	}
 	return record, current, nil
 }

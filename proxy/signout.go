@@ -71,19 +71,19 @@ func (p *Proxy) putTicket(ctx context.Context, client *policy.Client, over *sess
 		sealed = string(over.encode())
 	}
 	return value, p.sessions.put(ctx, ticketName(client.Name), protocol.Pack(
-		nil, value, timestamp(p.clock()), client.EndSession.URL(), sealed,
+		nil, value, timestamp(p.clock()), string(ownerOf(client)), sealed,
 	))
 }
 
-// ticketOf returns the client's ticket, if there is one for the server that it has
-// now: another deployment's server gets nothing of what this one gave.
+// ticketOf returns the client's ticket, if there is one of the same owner: the server
+// of another deployment gets nothing of what this one's gave.
 func (p *Proxy) ticketOf(ctx context.Context, client *policy.Client) (found ticket, err error) {
 	plain, err := p.sessions.get(ctx, ticketName(client.Name))
 	if err != nil {
 		return ticket{}, err
 	}
 	fields, err := protocol.Unpack(plain)
-	if err != nil || len(fields) != 4 || fields[2] != client.EndSession.URL() {
+	if err != nil || len(fields) != 4 || fields[2] != string(ownerOf(client)) {
 		return ticket{}, errUnknownTransaction
 	}
 	found = ticket{value: fields[0], begun: fields[1]}
@@ -124,7 +124,7 @@ func (p *Pages) Logout(ctx context.Context, fragment string, returnTo Target) Pa
 	name, _ := fields.get(keyClient)
 	value, _ := fields.get(keyTicket)
 	client, ok := p.proxy.clientNamed(name)
-	if !ok || !client.OwnsSignIn() {
+	if !ok || !client.OwnsSignIn() || client.EndSession.IsZero() {
 		return p.signedOut(loginRequest{})
 	}
 	request := loginRequest{client: client}

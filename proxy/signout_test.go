@@ -216,7 +216,8 @@ func TestTicketIsGoodOnce(t *testing.T) {
 		"just in time":        {func(rig *pagesRig) { rig.advance(transactionLifetime - time.Millisecond) }, nil, true},
 		"too late":            {func(rig *pagesRig) { rig.advance(transactionLifetime) }, nil, false},
 		"clock set back":      {func(rig *pagesRig) { rig.advance(-transactionLifetime) }, nil, false},
-		"another server":      {func(rig *pagesRig) { rig.client.EndSession.Origin = "https://new.example.com" }, nil, false},
+		"another server":      {func(rig *pagesRig) { rig.client.Issuer = "https://new.example.com" }, nil, false},
+		"another client_id":   {func(rig *pagesRig) { rig.client.ID = "spa-2" }, nil, false},
 		"no server":           {func(rig *pagesRig) { rig.client.EndSession = policy.Endpoint{} }, nil, false},
 		"a client of the app": {func(rig *pagesRig) { rig.client.SignIn = policy.SignIn{} }, nil, false},
 		"a record of another key": {func(rig *pagesRig) {

@@ -24,7 +24,7 @@ const maxTransactions = 16
 type transaction struct {
 	id      string // state of the requests to the server
 	purpose string
-	issuer  string
+	owner   string // ownerOf the client
 	begun   string // a timestamp
 	// request is the app's, in the form of loginRequest: it says where to return to,
 	// and can be made again.
@@ -60,7 +60,7 @@ func (p *Pages) remember(ctx context.Context, next transaction) error {
 // before this one: nothing of it may go to the server that the client has now.
 func (p *Pages) requestOf(t transaction) (loginRequest, error) {
 	request, err := p.parseLogin(t.request)
-	if err == nil && request.client.Issuer != t.issuer {
+	if err == nil && string(ownerOf(request.client)) != t.owner {
 		err = errUnknownTransaction
 	}
 	return request, err
@@ -73,7 +73,7 @@ func (p *Pages) begin(ctx context.Context, purpose string, request loginRequest,
 		return "", err
 	}
 	t := transaction{
-		id: base64url.Encode(random), purpose: purpose, issuer: request.client.Issuer,
+		id: base64url.Encode(random), purpose: purpose, owner: string(ownerOf(request.client)),
 		begun: timestamp(p.proxy.clock()), request: request.encode(), session: of,
 	}
 	return t.id, p.remember(ctx, t)
@@ -157,7 +157,7 @@ func encodeTransactions(open []transaction) []byte {
 			offered = string(t.session.encode())
 		}
 		fields = append(
-			fields, t.id, t.purpose, t.issuer, t.begun, t.request,
+			fields, t.id, t.purpose, t.owner, t.begun, t.request,
 			t.nonce.Expose(),    // EXPOSE: sealed before it is stored
 			t.verifier.Expose(), // EXPOSE: sealed before it is stored
 			offered,
@@ -172,7 +172,7 @@ func decodeTransactions(record []byte, now time.Time) (open, old []transaction) 
 	fields, _ := protocol.Unpack(record)
 	for ; len(fields) >= width; fields = fields[width:] {
 		t := transaction{
-			id: fields[0], purpose: fields[1], issuer: fields[2], begun: fields[3], request: fields[4],
+			id: fields[0], purpose: fields[1], owner: fields[2], begun: fields[3], request: fields[4],
 			nonce: secret.New(fields[5]), verifier: secret.New(fields[6]),
 		}
 		if fields[7] != "" || t.purpose == purposeAccountChange {

@@ -18,9 +18,9 @@ func TestTransactionsAreKeptAsTheyAre(t *testing.T) {
 	now := newOrigin(t).clock()
 	begun := timestamp(now)
 	want := []transaction{
-		{id: "1", purpose: purposeSignIn, issuer: authIssuer, begun: begun, request: "client=main", nonce: secretOf("n"), verifier: secretOf("v")},
-		{id: "2", purpose: purposeAccountChange, issuer: authIssuer, begun: begun, session: &session{generation: 7, grant: grant{access: secretOf("a")}, claims: `{"sub":"bob"}`}},
-		{id: "3", purpose: purposeSignedOut, issuer: authIssuer, begun: begun, request: "client=main&return_to=x"},
+		{id: "1", purpose: purposeSignIn, owner: "whose", begun: begun, request: "client=main", nonce: secretOf("n"), verifier: secretOf("v")},
+		{id: "2", purpose: purposeAccountChange, owner: "whose", begun: begun, session: &session{generation: 7, grant: grant{access: secretOf("a")}, claims: `{"sub":"bob"}`}},
+		{id: "3", purpose: purposeSignedOut, owner: "whose", begun: begun, request: "client=main&return_to=x"},
 	}
 	open, old := decodeTransactions(encodeTransactions(want), now)
 	require.Equal(t, want, open)

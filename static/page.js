@@ -143,15 +143,28 @@ const spoken = (() => {
   return language;
 })();
 
-/** Characters that a text shows of what came from elsewhere, such as a name. */
-const mostShown = 200;
+/** Characters that are shown of what came from elsewhere, such as a name. */
+const mostShown = 64;
+
+/**
+ * What came from elsewhere, as it is shown: a piece of one line, which changes neither
+ * the order nor the lines of what stands around it. Of a long one the middle is left
+ * out: an address tells by its end as well.
+ * @param {string} [value]
+ */
+function shown(value = '') {
+  const characters = [...value.replace(/[\p{C}\s]+/gu, ' ').trim()];
+  const over = characters.length - mostShown;
+  if (over > 0) characters.splice(mostShown / 2, over + 1, '…');
+  return `\u2068${characters.join('')}\u2069`;
+}
 
 /**
  * @param {string} key
  * @param {Record<string, string>} [details] for the places in braces
  */
 function text(key, details = {}) {
-  return texts[spoken][key].replace(/\{(\w+)\}/g, (_, name) => (details[name] ?? '').slice(0, mostShown));
+  return texts[spoken][key].replace(/\{(\w+)\}/g, (_, name) => shown(details[name]));
 }
 
 /** @param {string} id */
@@ -176,13 +189,29 @@ function show(view, details = {}) {
   const isError = !Object.hasOwn(titles, view);
   document.documentElement.lang = spoken;
   element('title').textContent = document.title = text(titles[view] ?? 'errorTitle');
-  element('message').textContent = text(view, details);
+  element('message').replaceChildren(text(view, details), ...(view === 'account-change' ? [accounts(details)] : []));
   element('actions').replaceChildren(...actionsOf(view, details));
   if (details.cause) console.error(`Token Vault: ${details.cause}`);
   if (isError) reason = view;
   else reason = view === 'account-change' ? 'account_kept' : '';
   if (view !== page) element('title').focus();
   if (view === 'close') close();
+}
+
+/**
+ * The accounts of a change, a row each: whoever named them has no part in a sentence
+ * of the vault.
+ * @param {Record<string, string>} details
+ */
+function accounts(details) {
+  const rows = document.createElement('dl');
+  for (const which of ['old', 'new']) {
+    const [label, name] = ['dt', 'dd'].map((tag) => document.createElement(tag));
+    label.textContent = text(`${which}Account`);
+    name.textContent = shown(details[which]);
+    rows.append(label, name);
+  }
+  return rows;
 }
 
 /**
