@@ -19,6 +19,11 @@ func TestHostileSignInForeignAnswers(t *testing.T) {
 	t.Parallel()
 	s := newHostileVaultedSite(t)
 	app := s.signInHostileAtVault()
+	// Meanwhile a sign-in is open, for which any answer would do where the state did not count.
+	s.IDP.EndSessions()
+	eval[any](app, `await tokenvault.remove("vaulted")`)
+	login(app, `returnTo: "`+homePage+`#back"`)
+	s.atAuthorize(app)
 	p := s.open("/e2e/plain.html")
 	foreign := s.attackersAnswer(s.attackersRequest(s.AuthURL+"/authorize", "state", "attackers-state"), devidp.SecondAccount())
 	mine := url.Values{"code": foreign["code"], "iss": foreign["iss"]}
@@ -43,8 +48,7 @@ func TestHostileSignInForeignAnswers(t *testing.T) {
 	}
 
 	// An answer that was for the vault, once more, in the window of it and in others.
-	eval[any](app, `await tokenvault.remove("vaulted")`)
-	login(app, `returnTo: "`+homePage+`#back"`)
+	s.fillSignIn(app)
 	returned(app)
 	require.Equal(t, 1, s.tokenRequests(), "control: the vault redeems an answer that is for it")
 	var used url.Values
