@@ -121,7 +121,7 @@ func TestHostileSignInAttackersCode(t *testing.T) {
 	answer = s.attackersAnswer(s.AuthURL+"/authorize?"+s.atAuthorize(p).Encode(), attacker)
 	other = s.deliver(answer)
 	vaultShows(other, "account-change")
-	assert.Equal(t, []string{s.Account.Username, attacker.Username}, accounts(other))
+	assert.Equal(t, []string{"alice", "user-alice", "hatter", "user-hatter"}, accounts(other))
 	p.visit(s.AppURL + homePage)
 	assert.Equal(t, "Alice Liddell", holder(p), "who is signed in stays so until they answer")
 	inGesture(other, `[...document.querySelectorAll('#actions button')].find((each) => each.textContent === text('keep')).click()`)

@@ -65,7 +65,7 @@ func TestHostileSignInPagesNeedAWindow(t *testing.T) {
 	s.IDP.ClearRequests()
 
 	seenByScript := eval[[]string](p, codeThief+`
-		const pages = [`+js(loginPage)+`, `+js(callbackPage)+`, `+js(s.VaultURL+"/logout.html#client=vaulted&ticket=x")+`, `+js(s.VaultURL+"/signed-out.html?state=x")+`];
+		const pages = [`+js(loginPage)+`, `+js(callbackPage)+`, `+js(s.VaultURL+"/logout.html#ticket=x")+`, `+js(s.VaultURL+"/signed-out.html?state=x")+`];
 		const element = (name, properties) => new Promise((resolve) => {
 			const node = Object.assign(document.createElement(name), properties);
 			node.onload = () => resolve(name + ' loaded ' + read(() => node.contentWindow?.location.href ?? node.contentDocument?.URL));
@@ -237,7 +237,7 @@ func TestHostileSignInFromAnotherSite(t *testing.T) {
 		frameElement().contentWindow.postMessage({ v: '1', type: 'call', call: 'logout', client: 'vaulted', everywhere: 'true' }, vaultOrigin(), [port2]);
 		return answer;`)
 	ticket := out[len(out)-1]
-	require.Contains(t, ticket, "&ticket=")
+	require.Contains(t, ticket, "#ticket=")
 	login(app, `returnTo: "`+homePage+`#back"`)
 	returned(app)
 	p := s.open("/e2e/plain.html")
@@ -248,8 +248,7 @@ func TestHostileSignInFromAnotherSite(t *testing.T) {
 	}
 	s.IDP.ClearRequests()
 	for _, fragment := range []string{
-		"", "client=vaulted", "client=vaulted&ticket=", "client=vaulted&ticket=made-up",
-		"client=vaulted&ticket=made-up&return_to=" + url.QueryEscape(from),
+		"", "client=vaulted", "ticket=", "ticket=made-up", "ticket=made-up&return_to=" + url.QueryEscape(from),
 	} {
 		follow(s.VaultURL + "/logout.html#" + fragment)
 		vaultShows(p, "signed-out")

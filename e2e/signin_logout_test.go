@@ -100,7 +100,7 @@ func TestVaultLogsOutEverywhere(t *testing.T) {
 	assert.Equal(t, []string{"/revoke", "/logout", "/revoke"}, order)
 
 	// The URLs of it are good once; the second time they end in a page of the vault.
-	for _, path := range []string{"/signed-out.html?state=" + state, "/signed-out.html", "/logout.html#client=vaulted&ticket=x&return_to=" + url.QueryEscape(homePage)} {
+	for _, path := range []string{"/signed-out.html?state=" + state, "/signed-out.html", "/logout.html#ticket=x&return_to=" + url.QueryEscape(homePage)} {
 		p.visit(s.VaultURL + path)
 		s.says(p, "signed-out")
 		assert.Equal(t, "You are signed out", p.text("h1"))

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"tokenvault/internal/idtoken"
-	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
 	"tokenvault/internal/secret"
 )
@@ -106,7 +105,7 @@ func (p *Pages) exchange(ctx context.Context, request loginRequest, t transactio
 		return p.fail(request, ViewUntrusted, "reason", "tokens")
 	}
 	if err := p.checkIDToken(ctx, request, t, next); err != nil {
-		p.discard(ctx, client, next)
+		p.proxy.discard(client, next)
 		if errors.Is(err, errUntrusted) {
 			return p.fail(request, ViewUntrusted, "reason", "id_token", "cause", err.Error())
 		}
@@ -192,62 +191,34 @@ func (p *Pages) offer(ctx context.Context, request loginRequest, next *session) 
 	_, current, err := p.proxy.sessions.read(reading, client.Name)
 	switch {
 	case err != nil && !errors.Is(err, errUnreadable):
-		p.discard(ctx, client, next)
+		p.proxy.discard(client, next)
 		return p.fail(request, ViewStorage)
 	case current == nil, sameAccount(current, next): // unreadable is nobody's: signing in is the mend for it
-		return p.store(ctx, request, next)
+		return p.store(request, next, nil)
 	}
-	handle, err := p.begin(reading, purposeAccountChange, request, next)
+	question, err := p.proxy.newTransaction(purposeAccountChange, request, next)
 	if err == nil {
-		return askAccountChange(handle, current, next)
+		err = p.remember(reading, question)
 	}
-	p.proxy.revokeBoth(client, next)
-	return p.fail(request, viewOf(err))
-}
-
-// discard is for the tokens of a sign-in that nobody will ever use. Where a session is
-// stored, they are left to expire: many servers would revoke what that session lives on
-// as well, which is of the same grant of the user (RFC 7009 §2.1).
-func (p *Pages) discard(ctx context.Context, client *policy.Client, tokens *session) {
-	reading, cancel := within(ctx, p.proxy.timeout())
-	defer cancel()
-	if _, current, _ := p.proxy.sessions.read(reading, client.Name); current == nil {
-		p.proxy.revokeBoth(client, tokens)
-	}
-}
-
-// sameAccount reports whether two sessions of a client are of one user. Without
-// id_tokens nobody knows, and nobody is asked.
-func sameAccount(a, b *session) bool {
-	if a.id.IsZero() || b.id.IsZero() {
-		return true
-	}
-	first, err := idtoken.Parse(a.id.Expose()) // EXPOSE: its subject is compared
 	if err != nil {
-		return false
-	}
-	second, err := idtoken.Parse(b.id.Expose()) // EXPOSE: its subject is compared
-	return err == nil && first.Issuer() == second.Issuer() && first.Subject() == second.Subject()
-}
-
-// store makes a session the client's, and ends the sign-in.
-func (p *Pages) store(ctx context.Context, request loginRequest, next *session) Page {
-	stored, err := p.proxy.storeTokens(request.client, next)
-	if err != nil && !stored {
-		p.discard(ctx, request.client, next)
+		p.proxy.discard(client, next)
 		return p.fail(request, viewOf(err))
 	}
-	return p.finish(request, "ok")
+	return askAccountChange(question.id, current, next)
 }
 
-// replace makes a session of another user the client's. What the one before had is
-// of no more use to anybody.
-func (p *Pages) replace(ctx context.Context, request loginRequest, next, before *session) Page {
-	page := p.store(ctx, request, next)
-	if !sameAccount(before, next) {
+// store makes a session the client's, and ends the sign-in. Where the one before, if any,
+// is of another account, it is of no more use to anybody.
+func (p *Pages) store(request loginRequest, next, before *session) Page {
+	stored, err := p.proxy.storeTokens(request.client, next)
+	if err != nil && !stored {
+		p.proxy.discard(request.client, next)
+		return p.fail(request, viewOf(err))
+	}
+	if before != nil && !sameAccount(before, next) {
 		p.proxy.revokeBoth(request.client, before)
 	}
-	return page
+	return p.finish(request, "ok")
 }
 
 // Choices of Confirm.
@@ -268,10 +239,6 @@ func (p *Pages) Confirm(ctx context.Context, handle, choice string) Page {
 	if err != nil {
 		return p.fail(request, ViewStale)
 	}
-	if choice != ChoiceReplace && choice != ChoiceAsk {
-		p.proxy.revokeBoth(request.client, t.session)
-		return p.finish(request, "account_kept")
-	}
 	reading, cancel := within(ctx, p.proxy.timeout())
 	defer cancel()
 	_, current, _ := p.proxy.sessions.read(reading, request.client.Name)
@@ -279,57 +246,42 @@ func (p *Pages) Confirm(ctx context.Context, handle, choice string) Page {
 	case current == nil:
 		// Who was asked about has signed out, or has been: by a script of the app, or by
 		// somebody who leaves the device to others. What waited for a word is over too.
-		p.proxy.revokeBoth(request.client, t.session)
+		p.proxy.discard(request.client, t.session)
 		return p.fail(request, ViewStale)
 	case choice == ChoiceAsk:
 		return p.offer(ctx, request, t.session)
+	case choice == ChoiceReplace:
+		return p.store(request, t.session, current)
 	default:
-		return p.replace(ctx, request, t.session, current)
+		p.proxy.discard(request.client, t.session)
+		return p.finish(request, "account_kept")
 	}
 }
 
-// askAccountChange names both accounts, as the id_tokens name them. Names that look
-// alike are told apart by what else there is: the same name may be of two accounts.
+// askAccountChange names both accounts, as the id_tokens name them: by what people know
+// them by, and by what the server tells them apart by.
 func askAccountChange(handle string, current, next *session) Page {
-	before, after := accountName(current.id), accountName(next.id)
-	if visible(before) == visible(after) {
-		for _, claim := range []string{"email", "sub"} {
-			a, b := firstClaim(current.id, claim), firstClaim(next.id, claim)
-			if a != "" && b != "" && visible(a) != visible(b) {
-				before, after = before+" ("+a+")", after+" ("+b+")"
-				break
-			}
-		}
+	details := []string{"handle", handle}
+	for _, account := range []struct {
+		of *session
+		as string
+	}{{current, "old"}, {next, "new"}} {
+		name, subject := accountName(account.of.id)
+		details = append(details, account.as, name, account.as+"Subject", subject)
 	}
-	return Page{View: ViewAccountChange, Details: []string{"handle", handle, "old", before, "new", after}}
+	return Page{View: ViewAccountChange, Details: details}
 }
 
-// accountName is how a person knows an account.
-func accountName(id secret.String) string {
-	return firstClaim(id, "preferred_username", "email", "name", "sub")
-}
-
-// firstClaim is the first of the named claims that the id_token has, "" for none.
-func firstClaim(id secret.String, names ...string) string {
+// accountName is how a person knows an account, and its subject.
+func accountName(id secret.String) (name, subject string) {
 	token, err := idtoken.Parse(id.Expose()) // EXPOSE: the names in it are shown to the user
 	if err != nil {
-		return ""
+		return "", ""
 	}
-	for _, name := range names {
-		if text := token.Text(name); text != "" {
-			return text
+	for _, claim := range []string{"preferred_username", "email", "name"} {
+		if name := token.Text(claim); name != "" {
+			return name, token.Subject()
 		}
 	}
-	return ""
-}
-
-// visible is what everybody sees of a name: the letters, digits and signs of ASCII. Others
-// may be invisible.
-func visible(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r <= ' ' || r > '~' {
-			return -1
-		}
-		return r
-	}, name)
+	return token.Subject(), ""
 }

@@ -54,6 +54,7 @@ type pagesRig struct {
 	header    map[string]any       // the same for the id_token's header
 	reply     func(good map[string]any) FetchResponse
 	codes     map[string]form // authorization requests by the code that answers them
+	given     int             // codes
 	published []string
 }
 
@@ -223,10 +224,8 @@ func (w *window) authorize(t testing.TB, page Page) form {
 	state, _ := asked.get("state")
 	w.rig.mu.Lock()
 	defer w.rig.mu.Unlock()
-	code := fmt.Sprintf("code-%d", len(w.rig.codes)+1)
-	for w.rig.codes[code] != nil {
-		code += "x"
-	}
+	w.rig.given++
+	code := fmt.Sprintf("code-%d", w.rig.given)
 	w.rig.codes[code] = asked
 	return form{{"code", code}, {"state", state}, {"iss", authIssuer}}
 }
@@ -275,7 +274,7 @@ func (r *pagesRig) transactions(t testing.TB) []transaction {
 	t.Helper()
 	plain, err := r.sessions().get(t.Context(), transactionsName)
 	require.NoError(t, err)
-	open, _ := decodeTransactions(plain, r.clock())
+	open, _ := openAmong(decodeTransactions(plain), r.clock())
 	return open
 }
 

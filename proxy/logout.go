@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -96,14 +97,20 @@ func (p *Proxy) revokeAccess(client *policy.Client) error {
 // revokeBoth revokes the refresh token first: with it another access token could
 // be had.
 func (p *Proxy) revokeBoth(client *policy.Client, of *session) {
-	p.revokeRefreshToken(client, of)
+	p.revoke(client, "refresh_token", &grant{access: of.refresh})
 	p.revokeAccessTokens(client, of)
 }
 
-// revokeRefreshToken ends more than the token at many servers: all that the user's
-// grant, or session there, has given (RFC 7009 §2.1).
-func (p *Proxy) revokeRefreshToken(client *policy.Client, of *session) {
-	p.revoke(client, "refresh_token", &grant{access: of.refresh})
+// discard is for tokens that nobody will ever use. They are revoked, unless a session of
+// the same account is stored: then they are left to expire, since many servers would
+// revoke what that session lives on as well, which is of the same grant of the user (RFC
+// 7009 §2.1).
+func (p *Proxy) discard(client *policy.Client, tokens *session) {
+	current, err := p.read(client)
+	isUnknown := err != nil && !errors.Is(err, errUnreadable)
+	if !isUnknown && (current == nil || !sameAccount(current, tokens)) {
+		p.revokeBoth(client, tokens)
+	}
 }
 
 func (p *Proxy) revokeAccessTokens(client *policy.Client, of *session) {

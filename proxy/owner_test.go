@@ -149,7 +149,7 @@ func TestPagesUseNoSessionOfAnotherDeployment(t *testing.T) {
 		rig, before := signedInByVault(t)
 		rig.deploy(func(table *policy.Table) { table.Clients[0].ID = "spa-2" })
 		require.Equal(t, Page{URL: aliceHome}, rig.window().signIn(t, aliceLogin))
-		require.Equal(t, "access-of-code-1", bearer(rig.open().get(t.Context())))
+		require.Equal(t, "access-of-code-2", bearer(rig.open().get(t.Context())))
 		require.Empty(t, revocations(rig.origin), "the token of the one before is none of this client's")
 		require.Eventually(t, func() bool { return bearer(before.get(t.Context())) == "" }, time.Second, time.Millisecond)
 	})

@@ -164,8 +164,14 @@ func (p *Proxy) renewLocked(client *policy.Client, indicator string, wanting *se
 	}
 	if reply.Status < 200 || reply.Status > 299 {
 		switch oauthError(reply.Body) {
-		// The last is Auth0's. What needs the user is not had by another try.
-		case "invalid_grant", "interaction_required", "login_required", "consent_required", "mfa_required":
+		case "invalid_grant":
+		case "interaction_required", "login_required", "consent_required", "mfa_required": // the last is Auth0's
+			// Another try brings nothing, but what is good still is so for its resources.
+			for _, token := range current.tokens() {
+				if token.alive(p.clock()) {
+					return nil, errSessionExpired
+				}
+			}
 		case "invalid_dpop_proof":
 			return nil, errProofRefused
 		case "invalid_target":

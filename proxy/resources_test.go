@@ -299,6 +299,20 @@ func TestAResourceWithoutAToken(t *testing.T) {
 }
 
 // A token with another indicator is bound to the same key.
+// A token of one resource that needs the user says nothing of the others.
+func TestAResourceThatNeedsTheUser(t *testing.T) {
+	t.Parallel()
+	origin, frame := several(t)
+	frame.signIn(t)
+	origin.server.bend(always(jsonResponse(400, `{"error":"interaction_required"}`), nil))
+	requireRefusal(t, frame.do(t.Context(), request{url: listsURL}), 400, protocol.CodeSessionExpired)
+	require.Equal(t, accessToken(1), frame.tokenFor(t.Context(), apiURL))
+	require.Equal(t, []string{"main signedin"}, frame.heard())
+	origin.advance(2 * time.Hour)
+	requireRefusal(t, frame.do(t.Context(), request{url: listsURL}), 400, protocol.CodeSessionExpired)
+	require.Nil(t, origin.stored(t, "main"), "nothing is good any more")
+}
+
 func TestTokensOfResourcesAreBoundToo(t *testing.T) {
 	t.Parallel()
 	origin, frame := several(t)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"tokenvault/internal/idtoken"
 	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
 	"tokenvault/internal/secret"
@@ -120,6 +121,17 @@ const (
 )
 
 var errBadRecord = errors.New("the stored session is not one of this version")
+
+// sameAccount reports whether two sessions of a client are of one user, as far as their
+// id_tokens tell: without them nobody knows.
+func sameAccount(a, b *session) bool {
+	first, err := idtoken.Parse(a.id.Expose()) // EXPOSE: its subject is compared
+	if err != nil {
+		return true
+	}
+	second, err := idtoken.Parse(b.id.Expose()) // EXPOSE: its subject is compared
+	return err != nil || first.Issuer() == second.Issuer() && first.Subject() == second.Subject()
+}
 
 // encode writes the session for the store; the caller says whose it is, and seals it.
 func (s *session) encode() []byte {

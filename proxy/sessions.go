@@ -88,15 +88,17 @@ func additionalData(client string) []byte {
 // owner is whose a session of the client is. That of a client which only another
 // deployment has, as the bus may tell of one, is nobody's.
 func (s *sessions) owner(client string) []byte {
-	var of policy.Client
 	if i, ok := s.table.ClientIndex(client); ok {
-		of = s.table.Clients[i]
+		return ownerOf(&s.table.Clients[i])
 	}
-	return ownerOf(&of)
+	return ownerOf(&policy.Client{})
 }
 
 // errUnreadable is a record that is not of this vault's key or version.
 var errUnreadable = errors.New("the record cannot be opened")
+
+//go:noinline
+func unreadable(err error) error { return errors.Join(errStorage, errUnreadable, err) }
 
 // put seals and stores a record that is no session. It returns when that is durable.
 func (s *sessions) put(ctx context.Context, name string, plain []byte) error {
@@ -105,25 +107,31 @@ func (s *sessions) put(ctx context.Context, name string, plain []byte) error {
 		err = s.store.Save(ctx, name, record)
 	}
 	if err != nil {
-		return errors.Join(errStorage, err)
+		return storageError(err)
 	}
 	return nil
 }
 
 // get returns what put has stored, nil when there is none.
 func (s *sessions) get(ctx context.Context, name string) ([]byte, error) {
-	record, err := s.store.Load(ctx, name)
-	switch {
-	case err != nil:
-		return nil, errors.Join(errStorage, err)
-	case record == nil:
-		return nil, nil
-	}
-	plain, err := s.sealer.Open(ctx, record, protocol.Pack(nil, sessionFormat, name))
+	_, plain, err := s.open(ctx, name, protocol.Pack(nil, sessionFormat, name))
+	return plain, err
+}
+
+// open returns a record and what is sealed in it, nil when there is none.
+func (s *sessions) open(ctx context.Context, name string, additional []byte) (record, plain []byte, err error) {
+	record, err = s.store.Load(ctx, name)
 	if err != nil {
-		return nil, errors.Join(errUnreadable, err)
+		return nil, nil, storageError(err)
 	}
-	return plain, nil
+	if record == nil {
+		return nil, nil, nil
+	}
+	plain, err = s.sealer.Open(ctx, record, additional)
+	if err != nil {
+		return nil, nil, unreadable(err)
+	}
+	return record, plain, nil
 }
 
 // peek returns the session from memory, nil when it is not there. It never
@@ -277,16 +285,9 @@ func (s *sessions) drop(client string) {
 // deployment before may still use it, and would else, with those of this one, take
 // turns at signing each other out. If the deployment is undone, it is there again.
 func (s *sessions) read(ctx context.Context, client string) ([]byte, *session, error) {
-	record, err := s.store.Load(ctx, recordName(client))
-	if err != nil {
-		return nil, nil, storageError(err)
-	}
-	if record == nil {
-		return nil, nil, nil
-	}
-	plain, err := s.sealer.Open(ctx, record, additionalData(client))
-	if err != nil {
-		return nil, nil, storageError(errors.Join(errUnreadable, err))
+	record, plain, err := s.open(ctx, recordName(client), additionalData(client))
+	if err != nil || record == nil {
+		return nil, nil, err
 	}
 	encoded, ours := bytes.CutPrefix(plain, s.owner(client))
 	if !ours {
@@ -294,7 +295,7 @@ func (s *sessions) read(ctx context.Context, client string) ([]byte, *session, e
 	}
 	current, err := decodeSession(encoded)
 	if err != nil {
-		return nil, nil, storageError(errors.Join(errUnreadable, err))
+		return nil, nil, unreadable(err)
 	}
 	return record, current, nil
 }

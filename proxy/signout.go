@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 
-	"tokenvault/internal/base64url"
 	"tokenvault/internal/idtoken"
 	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
@@ -23,93 +22,46 @@ func (p *Proxy) signOutEverywhere(ctx context.Context, client *policy.Client) (u
 		return "", p.signOut(client)
 	}
 	over, err := p.endSession(client, p.revokeAccessTokens)
-	defer func() {
-		if err != nil && over != nil {
-			p.revokeRefreshToken(client, over) // nobody goes on to do it later
-		}
-	}()
-	if err != nil {
-		return "", err
+	var left *session // what is left of it to do
+	if over != nil {
+		left = &session{id: over.id, refresh: over.refresh}
 	}
-	unused, err := p.ticketOf(ctx, client)
-	switch {
-	case err != nil:
-	case over == nil: // a second call, as by a double click
-		over = unused.over
-	case unused.over != nil:
-		p.revokeRefreshToken(client, unused.over)
+	if err == nil {
+		url, err = p.ticket(ctx, client, left)
 	}
-	value, err := p.putTicket(ctx, client, over)
-	if err != nil {
-		return "", err
+	if err != nil && left != nil {
+		p.revokeBoth(client, left) // nobody goes on to do it later
 	}
-	return p.table.VaultOrigin + "/" + protocol.LogoutPage + "#" + form{{keyClient, client.Name}, {keyTicket, value}}.encode(), nil
-}
-
-// ticket is what a sign-out here leaves for the page that goes on to the server.
-type ticket struct {
-	value string
-	begun string   // a timestamp
-	over  *session // nil where nobody was signed in
+	return url, err
 }
 
 // keyTicket names the ticket in the fragment of the sign-out page.
 const keyTicket = "ticket"
 
-// ticketName is the record of the client's last ticket.
-func ticketName(client string) string { return "sign-out/" + client }
-
-// putTicket replaces the client's ticket by a fresh one, and returns its value.
-func (p *Proxy) putTicket(ctx context.Context, client *policy.Client, over *session) (value string, err error) {
-	random, err := p.crypto.Random(32)
+// ticket returns the URL of the page that goes on to the server, with what is left of a
+// session; nil where nobody was signed in.
+func (p *Proxy) ticket(ctx context.Context, client *policy.Client, left *session) (url string, err error) {
+	next, err := p.newTransaction(purposeSignOut, loginRequest{client: client}, left)
 	if err != nil {
 		return "", err
 	}
-	value = base64url.Encode(random)
-	sealed := ""
-	if over != nil {
-		sealed = string(over.encode())
-	}
-	return value, p.sessions.put(ctx, ticketName(client.Name), protocol.Pack(
-		nil, value, timestamp(p.clock()), string(ownerOf(client)), sealed,
-	))
-}
-
-// ticketOf returns the client's ticket, if there is one of the same owner: the server
-// of another deployment gets nothing of what this one's gave.
-func (p *Proxy) ticketOf(ctx context.Context, client *policy.Client) (found ticket, err error) {
-	plain, err := p.sessions.get(ctx, ticketName(client.Name))
-	if err != nil {
-		return ticket{}, err
-	}
-	fields, err := protocol.Unpack(plain)
-	if err != nil || len(fields) != 4 || fields[2] != string(ownerOf(client)) {
-		return ticket{}, errUnknownTransaction
-	}
-	found = ticket{value: fields[0], begun: fields[1]}
-	if fields[3] != "" {
-		found.over, err = decodeSession([]byte(fields[3]))
-	}
-	return found, err
-}
-
-// useTicket returns the session that a ticket is of, and forgets it here.
-func (p *Pages) useTicket(ctx context.Context, client *policy.Client, value string) (over *session, err error) {
-	unlock, err := p.proxy.writing(client)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	found, err := p.proxy.ticketOf(ctx, client)
-	if err != nil || found.value != value || !isCurrent(found.begun, p.proxy.clock()) {
-		return nil, errUnknownTransaction
-	}
-	return found.over, p.proxy.sessions.store.Delete(ctx, ticketName(client.Name))
+	err = p.editTransactions(ctx, func(all []transaction) (kept []transaction) {
+		for _, each := range all {
+			isSame := each.purpose == purposeSignOut && each.owner == next.owner && isCurrent(each.begun, p.clock())
+			if isSame && next.session == nil {
+				next.session = each.session // a second call, as by a double click
+			} else {
+				kept = append(kept, each)
+			}
+		}
+		return append(kept, next)
+	})
+	return p.table.VaultOrigin + "/" + protocol.LogoutPage + "#" + form{{keyTicket, next.id}}.encode(), err
 }
 
 // maxHint bounds the id_token in the URL of a sign-out, in characters. Servers refuse
-// URLs that are too long, some from 4096 on, and go without the hint instead: they ask
-// the user (OpenID Connect RP-Initiated Logout §2).
+// URLs that are too long, some from 4096 on. Without the hint they ask the user (OpenID
+// Connect RP-Initiated Logout §2).
 const maxHint = 3000
 
 // Logout goes on to the server's end-session endpoint (OpenID Connect RP-Initiated
@@ -119,42 +71,42 @@ const maxHint = 3000
 func (p *Pages) Logout(ctx context.Context, fragment string, returnTo Target) Page {
 	fields, err := parseForm(fragment)
 	if err != nil {
-		return p.signedOut(loginRequest{})
+		return p.signedOut()
 	}
-	name, _ := fields.get(keyClient)
-	value, _ := fields.get(keyTicket)
-	client, ok := p.proxy.clientNamed(name)
-	if !ok || !client.OwnsSignIn() || client.EndSession.IsZero() {
-		return p.signedOut(loginRequest{})
+	ticket, _ := fields.get(keyTicket)
+	t, err := p.take(ctx, ticket, purposeSignOut)
+	if err != nil {
+		return p.signedOut()
 	}
-	request := loginRequest{client: client}
+	request, err := p.requestOf(t)
+	if err != nil {
+		return p.signedOut()
+	}
+	client := request.client
 	if p.mayReturn(client, returnTo) {
 		request.returnTo = returnTo.Href
 	}
-	ctx, cancel := within(ctx, p.proxy.timeout())
-	defer cancel()
-	over, err := p.useTicket(ctx, client, value)
-	if err != nil {
-		return p.signedOut(request)
+	next, err := p.proxy.newTransaction(purposeSignedOut, request, t.session)
+	if err == nil {
+		err = p.remember(ctx, next)
 	}
-	state, err := p.begin(ctx, purposeSignedOut, request, over)
-	if err != nil {
-		if over != nil {
-			p.proxy.revokeRefreshToken(client, over)
+	if err != nil || client.EndSession.IsZero() {
+		if t.session != nil {
+			p.proxy.discard(client, t.session)
 		}
-		return p.signedOut(request)
+		return p.signedOut()
 	}
 	parameters := form{
 		{"client_id", client.ID},
 		{"post_logout_redirect_uri", p.proxy.table.VaultOrigin + "/" + protocol.SignedOutPage},
-		{"state", state},
+		{"state", next.id},
 	}
-	if over != nil && !over.id.IsZero() {
-		if hint := over.id.Expose(); len(hint) <= maxHint { // EXPOSE: sent to the configured end-session endpoint
+	if t.session != nil && !t.session.id.IsZero() {
+		if hint := t.session.id.Expose(); len(hint) <= maxHint { // EXPOSE: sent to the configured end-session endpoint
 			parameters = append(parameters, parameter{"id_token_hint", hint})
 		}
 	}
-	return Page{URL: withQuery(client.EndSession, parameters), Details: []string{"handle", state}}
+	return Page{URL: withQuery(client.EndSession, parameters), Details: []string{"handle", next.id}}
 }
 
 // SignedOut takes the query with which the server sends the user back, and ends what
@@ -167,28 +119,28 @@ func (p *Pages) SignedOut(ctx context.Context, query, handle string) Page {
 	}
 	t, err := p.take(ctx, handle, purposeSignedOut)
 	if err != nil {
-		return p.signedOut(loginRequest{})
+		return p.signedOut()
 	}
 	request, err := p.requestOf(t)
 	if err != nil {
-		return p.signedOut(loginRequest{})
+		return p.signedOut()
 	}
 	if t.session != nil {
-		p.proxy.revokeRefreshToken(request.client, t.session)
+		p.proxy.discard(request.client, t.session)
 	}
 	return Page{URL: p.returnURL(request)}
 }
 
 // signedOut is for somebody who ends up in a page of a sign-out that is over.
-func (p *Pages) signedOut(request loginRequest) Page {
-	return Page{View: ViewSignedOut, Details: []string{"return", p.returnURL(request)}}
+func (p *Pages) signedOut() Page {
+	return Page{View: ViewSignedOut, Details: []string{"return", p.returnURL(loginRequest{})}}
 }
 
 // FrontChannelLogout forgets the sessions that the authorization server says have
 // ended (OpenID Connect Front-Channel Logout §2). It believes only who names both the
 // issuer and the session, sid, of a sign-in.
 func (p *Pages) FrontChannelLogout(ctx context.Context, query string) Page {
-	page := p.signedOut(loginRequest{})
+	page := p.signedOut()
 	said, err := parseForm(query)
 	if err != nil {
 		return page

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -42,9 +41,9 @@ func ticketOf(t testing.TB, frame *frame) string {
 	result := frame.everywhere(t.Context())
 	require.Len(t, result, 3, "%v", result)
 	require.Equal(t, []string{"ok", "url"}, result[:2])
-	fragment, ok := strings.CutPrefix(result[2], vaultOrigin+"/logout.html#client=main&ticket=")
+	fragment, ok := strings.CutPrefix(result[2], vaultOrigin+"/logout.html#ticket=")
 	require.True(t, ok, result[2])
-	return "client=main&ticket=" + fragment
+	return "ticket=" + fragment
 }
 
 func TestLogoutOfAnOwnedClient(t *testing.T) {
@@ -55,7 +54,7 @@ func TestLogoutOfAnOwnedClient(t *testing.T) {
 		require.Equal(t, []string{"ok", "url", ""}, frame.call(t.Context(), protocol.CallLogout, "main"))
 		require.Equal(t, aliceRevoked, revocations(rig.origin))
 		require.Nil(t, rig.store.record("session/main"))
-		require.Nil(t, rig.store.record(ticketName("main")))
+		require.Empty(t, rig.transactions(t))
 		require.Empty(t, rig.server.asked(endURL), "the server is not asked behind the user's back")
 	})
 	t.Run("everywhere", func(t *testing.T) {
@@ -98,7 +97,7 @@ func TestLogoutOfAnOwnedClient(t *testing.T) {
 		require.Equal(t, []string{"ok", "url", ""}, frame.everywhere(t.Context()))
 		require.Equal(t, aliceRevoked, revocations(rig.origin))
 		require.Nil(t, rig.store.record("session/main"))
-		require.Nil(t, rig.store.record(ticketName("main")))
+		require.Empty(t, rig.transactions(t))
 	})
 	for name, prepare := range map[string]func(*testing.T, *pagesRig){
 		"nobody signed in": func(*testing.T, *pagesRig) {},
@@ -157,35 +156,96 @@ func TestSignedOutWithoutState(t *testing.T) {
 	require.ElementsMatch(t, aliceRevoked, revocations(rig.origin))
 }
 
-// Whoever does not come back from the server: the refresh token is revoked with the next
-// sign-in or sign-out.
+// Who does not go to the server, or not come back: the refresh token is revoked by the
+// first page of the vault after ten minutes, unless somebody has signed in to the same
+// account.
 func TestRefreshTokenOfASignOutThatWasLeft(t *testing.T) {
 	t.Parallel()
-	t.Run("at the server", func(t *testing.T) {
-		t.Parallel()
-		rig, frame := signedInByVault(t)
-		rig.window().logout(t, ticketOf(t, frame))
-		rig.advance(transactionLifetime)
-		rig.window().login(t, aliceLogin)
-		require.ElementsMatch(t, append(slices.Clone(aliceRevoked), aliceRevoked[1]), revocations(rig.origin))
-	})
-	t.Run("before it", func(t *testing.T) {
-		t.Parallel()
-		rig, frame := signedInByVault(t)
+	for name, leave := range map[string]func(t *testing.T, rig *pagesRig, f *frame){
+		"at the server": func(t *testing.T, rig *pagesRig, f *frame) { rig.window().logout(t, ticketOf(t, f)) },
+		"before it":     func(t *testing.T, _ *pagesRig, f *frame) { ticketOf(t, f) },
+		"by a page that came too late": func(t *testing.T, rig *pagesRig, f *frame) {
+			fragment := ticketOf(t, f)
+			rig.advance(transactionLifetime)
+			requireView(t, rig.window().logout(t, fragment), ViewSignedOut)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rig, frame := signedInByVault(t)
+			leave(t, rig, frame)
+			rig.advance(transactionLifetime)
+			rig.window().login(t, aliceLogin)
+			require.ElementsMatch(t, aliceRevoked, revocations(rig.origin))
+		})
+		t.Run(name+", when the same account is signed in", func(t *testing.T) {
+			t.Parallel()
+			rig, frame := signedInByVault(t)
+			leave(t, rig, frame)
+			before := revocations(rig.origin)
+			require.Equal(t, aliceHome, rig.window().signIn(t, aliceLogin).URL)
+			rig.advance(transactionLifetime)
+			rig.window().login(t, aliceLogin)
+			require.Equal(t, before, revocations(rig.origin), "nothing that the session could live on")
+		})
+		t.Run(name+", when another account is", func(t *testing.T) {
+			t.Parallel()
+			rig, frame := signedInByVault(t)
+			leave(t, rig, frame)
+			rig.set(func() { rig.claims = jwt.MapClaims{"sub": "bob"} })
+			require.Equal(t, aliceHome, rig.window().signIn(t, aliceLogin).URL)
+			rig.advance(transactionLifetime)
+			rig.window().login(t, aliceLogin)
+			require.ElementsMatch(t, aliceRevoked, revocations(rig.origin))
+		})
+	}
+}
+
+// A double click, or two tabs at once: whoever goes on to the server has the session.
+func TestSecondSignOut(t *testing.T) {
+	t.Parallel()
+	rig, frame := signedInByVault(t)
+	first := ticketOf(t, frame)
+	second := ticketOf(t, rig.open())
+	requireView(t, rig.window().logout(t, first), ViewSignedOut)
+	window := rig.window()
+	page := window.logout(t, second)
+	require.Contains(t, page.URL, "id_token_hint=")
+	require.Equal(t, aliceRevoked[1:], revocations(rig.origin))
+	window.SignedOut(t.Context(), "", detail(page, "handle"))
+	require.ElementsMatch(t, aliceRevoked, revocations(rig.origin))
+	for range maxTransactions {
 		ticketOf(t, frame)
-		require.Equal(t, aliceHome, rig.window().signIn(t, aliceLogin).URL)
-		ticketOf(t, frame)
-		require.Contains(t, revocations(rig.origin), aliceRevoked[0])
-	})
-	t.Run("by a second call", func(t *testing.T) {
-		t.Parallel()
-		rig, frame := signedInByVault(t)
-		first := ticketOf(t, frame)
-		second := ticketOf(t, frame)
-		requireView(t, rig.window().logout(t, first), ViewSignedOut)
-		require.Contains(t, rig.window().logout(t, second).URL, "id_token_hint=")
-		require.Equal(t, aliceRevoked[1:], revocations(rig.origin))
-	})
+	}
+	require.Len(t, rig.transactions(t), 1, "a script can push nothing out by it")
+}
+
+// A sign-out where nobody is signed in has nothing of what is none of the same.
+func TestSignOutTakesOverItsOwnOnly(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(t *testing.T, rig *pagesRig){
+		"a sign-out of long ago": func(t *testing.T, rig *pagesRig) {
+			ticketOf(t, rig.open())
+			rig.advance(transactionLifetime)
+		},
+		"another client's": func(t *testing.T, rig *pagesRig) {
+			ticketOf(t, rig.open())
+			rig.deploy(func(table *policy.Table) { table.Clients[0].ID = "spa-2" })
+		},
+		"what waits for the user's word": func(t *testing.T, rig *pagesRig) {
+			rig.window().keep(t, purposeAccountChange, rig.stored(t, "main"))
+			require.Equal(t, []string{"ok"}, rig.open().call(t.Context(), protocol.CallRemove, "main"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rig, _ := signedInByVault(t)
+			leave(t, rig)
+			page := rig.window().logout(t, ticketOf(t, rig.open()))
+			require.Contains(t, page.URL, endURL)
+			require.NotContains(t, page.URL, "id_token_hint")
+		})
+	}
 }
 
 func TestTicketIsGoodOnce(t *testing.T) {
@@ -203,15 +263,12 @@ func TestTicketIsGoodOnce(t *testing.T) {
 		good    bool
 	}{
 		"as it is":            {nil, nil, true},
-		"by client_id":        {nil, func(f string) string { return replace(f, "client", "spa") }, true},
 		"nothing":             {nil, func(string) string { return "" }, false},
-		"no ticket":           {nil, func(string) string { return "client=main" }, false},
+		"no ticket":           {nil, func(string) string { return "return_to=x" }, false},
 		"an empty ticket":     {nil, func(f string) string { return replace(f, "ticket", "") }, false},
 		"another ticket":      {nil, func(f string) string { return replace(f, "ticket", "x") }, false},
 		"a ticket and more":   {nil, func(f string) string { return f + "A" }, false},
 		"two tickets":         {nil, func(f string) string { return f + "&ticket=x" }, false},
-		"another client":      {nil, func(f string) string { return replace(f, "client", "other") }, false},
-		"an unknown client":   {nil, func(f string) string { return replace(f, "client", "evil") }, false},
 		"a broken escape":     {nil, func(f string) string { return f + "&x=%" }, false},
 		"just in time":        {func(rig *pagesRig) { rig.advance(transactionLifetime - time.Millisecond) }, nil, true},
 		"too late":            {func(rig *pagesRig) { rig.advance(transactionLifetime) }, nil, false},
@@ -221,14 +278,9 @@ func TestTicketIsGoodOnce(t *testing.T) {
 		"no server":           {func(rig *pagesRig) { rig.client.EndSession = policy.Endpoint{} }, nil, false},
 		"a client of the app": {func(rig *pagesRig) { rig.client.SignIn = policy.SignIn{} }, nil, false},
 		"a record of another key": {func(rig *pagesRig) {
-			rig.store.put(ticketName("main"), []byte("garbage"))
+			rig.store.put(transactionsName, []byte("garbage"))
 		}, nil, false},
-		"the record of another client": {func(rig *pagesRig) {
-			rig.table.Clients[1].SignIn = rig.client.SignIn
-			rig.store.put(ticketName("other"), rig.store.record(ticketName("main")))
-		}, func(f string) string { return replace(f, "client", "other") }, false},
 		"a store that cannot be read":       {func(rig *pagesRig) { rig.store.fail(errDisk, nil, nil) }, nil, false},
-		"a store that cannot forget it":     {func(rig *pagesRig) { rig.store.fail(nil, nil, errDisk) }, nil, false},
 		"a store that cannot keep the rest": {func(rig *pagesRig) { rig.store.fail(nil, errDisk, nil) }, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -252,7 +304,7 @@ func TestTicketIsGoodOnce(t *testing.T) {
 			}
 			require.Contains(t, page.URL, endURL)
 			requireView(t, rig.window().logout(t, sent), ViewSignedOut) // it was good once
-			require.Nil(t, rig.store.record(ticketName("main")))
+			require.Len(t, rig.transactions(t), 1, "the sign-out at the server")
 		})
 	}
 }
@@ -263,7 +315,7 @@ func TestAForgedSignOutDoesNothing(t *testing.T) {
 	rig, _ := signedInByVault(t)
 	before := rig.store.record("session/main")
 	window := rig.window()
-	for _, fragment := range []string{"client=main", "client=main&ticket=x", "client=main&ticket=", "client=main&ticket=%00"} {
+	for _, fragment := range []string{"", "ticket=x", "ticket=", "ticket=%00", "client=main&ticket=x"} {
 		requireView(t, window.logout(t, fragment), ViewSignedOut, "return", appOrigin+"/")
 		requireView(t, window.SignedOut(t.Context(), fragment, ""), ViewSignedOut)
 		requireView(t, window.FrontChannelLogout(t.Context(), fragment), ViewSignedOut)
@@ -344,6 +396,10 @@ func TestLogoutOfAnOwnedClientFails(t *testing.T) {
 		fragment := ticketOf(t, frame)
 		rig.store.fail(nil, errDisk, nil)
 		requireView(t, rig.window().logout(t, fragment), ViewSignedOut)
+		rig.store.fail(nil, nil, nil)
+		window := rig.window()
+		window.proxy.crypto = noRandom{rig.crypto}
+		requireView(t, window.logout(t, fragment), ViewSignedOut)
 		require.ElementsMatch(t, aliceRevoked, revocations(rig.origin))
 	})
 	t.Run("the sign-out page does not get the lock", func(t *testing.T) {
@@ -351,15 +407,13 @@ func TestLogoutOfAnOwnedClientFails(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			rig, frame := signedInByVault(t)
 			fragment := ticketOf(t, frame)
-			for _, lock := range []string{writeLock("main"), transactionsLock} {
-				unlock, err := rig.locks.Lock(t.Context(), lock, Exclusive)
-				require.NoError(t, err)
-				began := time.Now()
-				requireView(t, rig.window().logout(t, fragment), ViewSignedOut)
-				requireView(t, rig.window().SignedOut(t.Context(), "state=x", ""), ViewSignedOut)
-				require.LessOrEqual(t, time.Since(began), 61*time.Second)
-				unlock()
-			}
+			unlock, err := rig.locks.Lock(t.Context(), transactionsLock, Exclusive)
+			require.NoError(t, err)
+			defer unlock()
+			began := time.Now()
+			requireView(t, rig.window().logout(t, fragment), ViewSignedOut)
+			requireView(t, rig.window().SignedOut(t.Context(), "state=x", ""), ViewSignedOut)
+			require.LessOrEqual(t, time.Since(began), 61*time.Second)
 		})
 	})
 }

@@ -40,6 +40,7 @@ type transaction struct {
 const (
 	purposeSignIn        = "sign-in"
 	purposeAccountChange = "account-change" // waits for the user's word
+	purposeSignOut       = "sign-out"       // waits for the page that goes on to the server
 	purposeSignedOut     = "signed-out"
 )
 
@@ -66,17 +67,13 @@ func (p *Pages) requestOf(t transaction) (loginRequest, error) {
 	return request, err
 }
 
-// begin remembers a transaction of another purpose than a sign-in, and returns its id.
-func (p *Pages) begin(ctx context.Context, purpose string, request loginRequest, of *session) (id string, err error) {
-	random, err := p.proxy.crypto.Random(32)
-	if err != nil {
-		return "", err
-	}
-	t := transaction{
+// newTransaction makes one of another purpose than a sign-in.
+func (p *Proxy) newTransaction(purpose string, request loginRequest, of *session) (transaction, error) {
+	random, err := p.crypto.Random(32)
+	return transaction{
 		id: base64url.Encode(random), purpose: purpose, owner: string(ownerOf(request.client)),
-		begun: timestamp(p.proxy.clock()), request: request.encode(), session: of,
-	}
-	return t.id, p.remember(ctx, t)
+		begun: timestamp(p.clock()), request: request.encode(), session: of,
+	}, err
 }
 
 // take returns a transaction and forgets it, in one step.
@@ -100,39 +97,61 @@ func (p *Pages) take(ctx context.Context, id, purpose string) (found transaction
 	return found, err
 }
 
-// change replaces the open transactions of all windows: one sealed record, under a
-// lock that the windows share. Those that are too old, or from a time to come, are no
-// longer in it, nor are those that are too many.
-func (p *Pages) change(ctx context.Context, edit func([]transaction) []transaction) error {
-	unlock, err := p.proxy.sessions.locker.Lock(ctx, transactionsLock, Exclusive)
+// change replaces the open transactions. Those that are too old, or from a time to come,
+// are no longer among them, nor are those that are too many: nobody uses what they hold
+// any more.
+func (p *Pages) change(ctx context.Context, edit func(open []transaction) []transaction) error {
+	var dropped []transaction
+	err := p.proxy.editTransactions(ctx, func(all []transaction) []transaction {
+		open, old := openAmong(all, p.proxy.clock())
+		open = edit(open)
+		excess := max(0, len(open)-maxTransactions)
+		dropped = append(old, open[:excess]...)
+		return open[excess:]
+	})
+	if err == nil {
+		p.discardOf(dropped)
+	}
+	return err
+}
+
+// openAmong tells the transactions that can still be answered from the others.
+func openAmong(all []transaction, now time.Time) (open, old []transaction) {
+	for _, t := range all {
+		if isCurrent(t.begun, now) {
+			open = append(open, t)
+		} else {
+			old = append(old, t)
+		}
+	}
+	return open, old
+}
+
+// editTransactions replaces the transactions of all windows: one sealed record, under a
+// lock that the windows share.
+func (p *Proxy) editTransactions(ctx context.Context, edit func(all []transaction) []transaction) error {
+	unlock, err := p.sessions.locker.Lock(ctx, transactionsLock, Exclusive)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	record, err := p.proxy.sessions.get(ctx, transactionsName)
+	record, err := p.sessions.get(ctx, transactionsName)
 	if errors.Is(err, errUnreadable) {
 		record = nil // of another key: nothing in it can be used any more
 	} else if err != nil {
 		return err
 	}
-	open, dropped := decodeTransactions(record, p.proxy.clock())
-	open = edit(open)
-	excess := max(0, len(open)-maxTransactions)
-	if err := p.proxy.sessions.put(ctx, transactionsName, encodeTransactions(open[excess:])); err != nil {
-		return err
-	}
-	unlock()
-	p.revoke(append(dropped, open[:excess]...))
-	return nil
+	return p.sessions.put(ctx, transactionsName, encodeTransactions(edit(decodeTransactions(record))))
 }
 
-// revoke revokes the tokens of account changes that nobody can confirm any more, and of
-// sign-outs that nobody came back from. It waits for that, since the page is about to go on, and no longer than one takes.
-func (p *Pages) revoke(dropped []transaction) {
+// discardOf discards the tokens of account changes that nobody can confirm any more,
+// and of sign-outs that nobody came back from. It waits for that, since the page is about
+// to go on, and no longer than one takes.
+func (p *Pages) discardOf(dropped []transaction) {
 	var all sync.WaitGroup
 	for _, t := range dropped {
 		if request, err := p.requestOf(t); err == nil && t.session != nil {
-			all.Go(func() { p.proxy.revokeBoth(request.client, t.session) })
+			all.Go(func() { p.proxy.discard(request.client, t.session) })
 		}
 	}
 	all.Wait()
@@ -149,9 +168,9 @@ func isCurrent(begun string, now time.Time) bool {
 // timestamp writes a time as number reads it, in milliseconds.
 func timestamp(at time.Time) string { return strconv.FormatInt(at.UnixMilli(), 10) }
 
-func encodeTransactions(open []transaction) []byte {
+func encodeTransactions(all []transaction) []byte {
 	var fields []string
-	for _, t := range open {
+	for _, t := range all {
 		offered := ""
 		if t.session != nil {
 			offered = string(t.session.encode())
@@ -166,8 +185,7 @@ func encodeTransactions(open []transaction) []byte {
 	return protocol.Pack(nil, fields...)
 }
 
-// decodeTransactions reads a record, and tells what is current from what is not.
-func decodeTransactions(record []byte, now time.Time) (open, old []transaction) {
+func decodeTransactions(record []byte) (all []transaction) {
 	const width = 8
 	fields, _ := protocol.Unpack(record)
 	for ; len(fields) >= width; fields = fields[width:] {
@@ -181,11 +199,7 @@ func decodeTransactions(record []byte, now time.Time) (open, old []transaction) 
 				continue // of another version
 			}
 		}
-		if isCurrent(t.begun, now) {
-			open = append(open, t)
-		} else {
-			old = append(old, t)
-		}
+		all = append(all, t)
 	}
-	return open, old
+	return all
 }

@@ -21,14 +21,25 @@ func TestTransactionsAreKeptAsTheyAre(t *testing.T) {
 		{id: "1", purpose: purposeSignIn, owner: "whose", begun: begun, request: "client=main", nonce: secretOf("n"), verifier: secretOf("v")},
 		{id: "2", purpose: purposeAccountChange, owner: "whose", begun: begun, session: &session{generation: 7, grant: grant{access: secretOf("a")}, claims: `{"sub":"bob"}`}},
 		{id: "3", purpose: purposeSignedOut, owner: "whose", begun: begun, request: "client=main&return_to=x"},
+		{id: "4", purpose: purposeSignOut, owner: "whose", begun: begun, session: &session{id: secretOf("i"), refresh: secretOf("r")}},
 	}
-	open, old := decodeTransactions(encodeTransactions(want), now)
+	all := decodeTransactions(encodeTransactions(want))
+	require.Equal(t, want, all)
+	open, old := openAmong(all, now)
 	require.Equal(t, want, open)
 	require.Empty(t, old)
-
-	open, old = decodeTransactions(encodeTransactions(want), now.Add(transactionLifetime))
+	open, old = openAmong(all, now.Add(transactionLifetime))
 	require.Empty(t, open)
 	require.Equal(t, want, old)
+}
+
+// keep has a transaction open, and returns its id.
+func (w *window) keep(t testing.TB, purpose string, of *session) string {
+	t.Helper()
+	next, err := w.proxy.newTransaction(purpose, loginRequest{client: w.rig.client}, of)
+	require.NoError(t, err)
+	require.NoError(t, w.remember(t.Context(), next))
+	return next.id
 }
 
 func TestTransactionsThatCannotBeRead(t *testing.T) {
@@ -56,7 +67,7 @@ func TestTransactionsThatCannotBeRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			open, _ := decodeTransactions(tt.record, now)
+			open, _ := openAmong(decodeTransactions(tt.record), now)
 			var ids []string
 			for _, each := range open {
 				ids = append(ids, each.id)
@@ -105,7 +116,7 @@ func TestDroppedAccountChangesAreRevoked(t *testing.T) {
 		require.Empty(t, revocations(rig.origin), "it can still be confirmed")
 		rig.advance(time.Millisecond)
 		rig.window().login(t, aliceLogin)
-		require.Equal(t, aliceRevoked, revocations(rig.origin))
+		require.Equal(t, secondRevoked, revocations(rig.origin))
 		rig.window().login(t, aliceLogin)
 		require.Len(t, revocations(rig.origin), 2, "once")
 	})
@@ -118,7 +129,7 @@ func TestDroppedAccountChangesAreRevoked(t *testing.T) {
 		}
 		require.Empty(t, revocations(rig.origin))
 		rig.window().login(t, aliceLogin)
-		require.Equal(t, aliceRevoked, revocations(rig.origin))
+		require.Equal(t, secondRevoked, revocations(rig.origin))
 	})
 	t.Run("not while the store still has it", func(t *testing.T) {
 		t.Parallel()
@@ -162,8 +173,7 @@ func TestTakeIsForOnePurpose(t *testing.T) {
 	window := rig.window()
 	purposes := []string{purposeSignIn, purposeAccountChange, purposeSignedOut}
 	for _, purpose := range purposes {
-		id, err := window.begin(t.Context(), purpose, loginRequest{client: rig.client}, &session{grant: grant{access: secretOf("a")}})
-		require.NoError(t, err)
+		id := window.keep(t, purpose, &session{grant: grant{access: secretOf("a")}})
 		for _, other := range purposes {
 			if other != purpose {
 				_, err := window.take(t.Context(), id, other)
@@ -182,8 +192,7 @@ func TestTakeIsForOnePurpose(t *testing.T) {
 func TestTakeIsAtomic(t *testing.T) {
 	t.Parallel()
 	rig := newRig(t)
-	id, err := rig.window().begin(t.Context(), purposeSignedOut, loginRequest{client: rig.client}, nil)
-	require.NoError(t, err)
+	id := rig.window().keep(t, purposeSignedOut, nil)
 	results := make(chan error)
 	for range 8 {
 		go func() {

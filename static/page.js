@@ -200,16 +200,18 @@ function show(view, details = {}) {
 
 /**
  * The accounts of a change, a row each: whoever named them has no part in a sentence
- * of the vault.
+ * of the vault, and names that look alike are told apart by the subject.
  * @param {Record<string, string>} details
  */
 function accounts(details) {
   const rows = document.createElement('dl');
+  const add = (/** @type {string} */ tag, /** @type {string} */ content) => {
+    rows.appendChild(document.createElement(tag)).textContent = content;
+  };
   for (const which of ['old', 'new']) {
-    const [label, name] = ['dt', 'dd'].map((tag) => document.createElement(tag));
-    label.textContent = text(`${which}Account`);
-    name.textContent = shown(details[which]);
-    rows.append(label, name);
+    add('dt', text(`${which}Account`));
+    add('dd', shown(details[which]));
+    if (details[`${which}Subject`]) add('dd', shown(details[`${which}Subject`]));
   }
   return rows;
 }

@@ -59,7 +59,7 @@ func parseTexts(o *object, p *problems) map[string]map[string]string {
 				p.add(member.value.key, "is no text of the pages", "remove it; they are "+strings.Join(slices.Sorted(maps.Keys(english)), ", "))
 			case ok && strings.TrimSpace(text) == "":
 				p.add(member.value.key, "is empty", "write a text, or leave out the key")
-			case ok && !hasPlaces(member.name, text, model):
+			case ok && !slices.Equal(placeholders(text), placeholders(model)):
 				p.add(member.value.key, "has other places for values than the text that is built in",
 					fmt.Sprintf("have the same in it, each once: %q", model))
 			}
@@ -73,22 +73,6 @@ func parseTexts(o *object, p *problems) map[string]map[string]string {
 		}
 	}
 	return all
-}
-
-// accountNames are the places for names that texts of an account change may have. Those
-// that are built in leave the names to rows of their own.
-var accountNames = map[string][]string{
-	"account-change": {"{new}", "{old}"},
-	"keep":           {"{old}"},
-	"replace":        {"{new}"},
-}
-
-// hasPlaces reports whether a text has the places of the one that is built in, or those
-// for names that it may have.
-func hasPlaces(key, text, model string) bool {
-	places := placeholders(text)
-	names, ok := accountNames[key]
-	return slices.Equal(places, placeholders(model)) || ok && slices.Equal(places, names)
 }
 
 var placeholder = regexp.MustCompile(`\{[a-z]*\}`)

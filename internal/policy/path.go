@@ -127,18 +127,11 @@ func couldMean(pattern, path, lenient string) bool {
 // redirect there, is not for the app: it may hold tokens that the vault does not know
 // and cannot scrub, or a code whose verifier a script has.
 func (t *Table) NearEndpoint(origin, path string) bool {
-	if strings.IndexByte(path, '%') >= 0 || suspicious(path) {
-		path = lenientPath(path)
-	}
-	path = strings.TrimSuffix(path, "/")
-	bare := withoutFormat(path)
+	path = bareEndpoint(path)
 	for i := range t.Clients {
 		c := &t.Clients[i]
 		for _, e := range [...]*Endpoint{&c.Token, &c.Revocation, &c.SignIn.Authorization, &c.SignIn.Pushed} {
-			if e.IsZero() || e.Origin != origin {
-				continue
-			}
-			if own := strings.TrimSuffix(e.Path, "/"); sameFolded(own, path) || sameFolded(own, bare) {
+			if e.Origin == origin && !e.IsZero() && sameFolded(bareEndpoint(e.Path), path) {
 				return true
 			}
 		}
@@ -146,11 +139,20 @@ func (t *Table) NearEndpoint(origin, path string) bool {
 	return false
 }
 
-// withoutFormat drops what the last segment has after its last dot: to routers that
-// take the format of the answer there (Rails, older Spring), "/token.json" is "/token".
-func withoutFormat(path string) string {
-	if dot := strings.LastIndexByte(path, '.'); dot > strings.LastIndexByte(path, '/') {
-		return path[:dot]
+// bareEndpoint is a path without what some servers do not see in it: escapes, a last
+// slash, and letters after a dot at its end, which to routers that take the format of
+// the answer there (Rails, older Spring) make "/token.json" of "/token".
+func bareEndpoint(path string) string {
+	if strings.IndexByte(path, '%') >= 0 || suspicious(path) {
+		path = lenientPath(path)
+	}
+	path = strings.TrimSuffix(path, "/")
+	end := len(path)
+	for end > 0 && (path[end-1]|0x20 >= 'a' && path[end-1]|0x20 <= 'z') {
+		end--
+	}
+	if end > 0 && end < len(path) && path[end-1] == '.' {
+		return path[:end-1]
 	}
 	return path
 }
