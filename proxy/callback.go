@@ -194,7 +194,7 @@ func (p *Pages) offer(ctx context.Context, request loginRequest, next *session) 
 		p.proxy.discard(client, next)
 		return p.fail(request, ViewStorage)
 	case current == nil, sameAccount(current, next): // unreadable is nobody's: signing in is the mend for it
-		return p.store(request, next, nil)
+		return p.store(request, next)
 	}
 	question, err := p.proxy.newTransaction(purposeAccountChange, request, next)
 	if err == nil {
@@ -209,16 +209,17 @@ func (p *Pages) offer(ctx context.Context, request loginRequest, next *session) 
 
 // store makes a session the client's, and ends the sign-in. Where the one before, if any,
 // is of another account, it is of no more use to anybody.
-func (p *Pages) store(request loginRequest, next, before *session) Page {
-	stored, err := p.proxy.storeTokens(request.client, next)
+func (p *Pages) store(request loginRequest, next *session) Page {
+	before, stored, err := p.proxy.storeTokens(request.client, next)
 	if err != nil && !stored {
 		p.proxy.discard(request.client, next)
 		return p.fail(request, viewOf(err))
 	}
+	page := p.finish(request, "ok")
 	if before != nil && !sameAccount(before, next) {
 		p.proxy.revokeBoth(request.client, before)
 	}
-	return p.finish(request, "ok")
+	return page
 }
 
 // Choices of Confirm.
@@ -231,6 +232,9 @@ const (
 // Confirm takes the user's word on an account change. handle is of the page that
 // asked.
 func (p *Pages) Confirm(ctx context.Context, handle, choice string) Page {
+	if choice == ChoiceAsk {
+		return p.askAgain(ctx, handle)
+	}
 	t, err := p.take(ctx, handle, purposeAccountChange)
 	if err != nil {
 		return p.fail(loginRequest{}, viewOf(err))
@@ -239,22 +243,50 @@ func (p *Pages) Confirm(ctx context.Context, handle, choice string) Page {
 	if err != nil {
 		return p.fail(request, ViewStale)
 	}
-	reading, cancel := within(ctx, p.proxy.timeout())
-	defer cancel()
-	_, current, _ := p.proxy.sessions.read(reading, request.client.Name)
+	_, err = p.askedAbout(ctx, request)
 	switch {
-	case current == nil:
-		// Who was asked about has signed out, or has been: by a script of the app, or by
-		// somebody who leaves the device to others. What waited for a word is over too.
-		p.proxy.discard(request.client, t.session)
-		return p.fail(request, ViewStale)
-	case choice == ChoiceAsk:
-		return p.offer(ctx, request, t.session)
+	case err != nil:
+		p.proxy.revokeBoth(request.client, t.session)
+		return p.fail(request, viewOf(err))
 	case choice == ChoiceReplace:
-		return p.store(request, t.session, current)
+		return p.store(request, t.session)
 	default:
 		p.proxy.discard(request.client, t.session)
 		return p.finish(request, "account_kept")
+	}
+}
+
+// askedAbout returns the session that an account change would replace. Who was asked
+// about may have signed out, or have been signed out: by a script of the app, or by
+// somebody who leaves the device to others. What waits for a word is over then.
+func (p *Pages) askedAbout(ctx context.Context, request loginRequest) (*session, error) {
+	ctx, cancel := within(ctx, p.proxy.timeout())
+	defer cancel()
+	_, current, err := p.proxy.sessions.read(ctx, request.client.Name)
+	if current == nil && (err == nil || errors.Is(err, errUnreadable)) {
+		err = errUnknownTransaction
+	}
+	return current, err
+}
+
+// askAgain asks in a page that was loaded anew: the word is still open.
+func (p *Pages) askAgain(ctx context.Context, handle string) Page {
+	t, err := p.lookUp(ctx, handle, purposeAccountChange)
+	if err != nil {
+		return p.fail(loginRequest{}, viewOf(err))
+	}
+	request, err := p.requestOf(t)
+	if err != nil {
+		return p.fail(request, ViewStale)
+	}
+	current, err := p.askedAbout(ctx, request)
+	switch {
+	case errors.Is(err, errUnknownTransaction):
+		return p.Confirm(ctx, handle, ChoiceKeep) // which ends it
+	case err != nil:
+		return p.fail(request, viewOf(err))
+	default:
+		return askAccountChange(handle, current, t.session)
 	}
 }
 

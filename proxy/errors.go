@@ -11,6 +11,7 @@ import (
 var (
 	errNotSignedIn    = errors.New("no tokens are in the vault")
 	errSessionExpired = errors.New("the tokens are no longer valid and cannot be renewed")
+	errNeedsUser      = errors.New("a token cannot be renewed without the user")
 	errRefreshFailed  = errors.New("the authorization server did not renew the tokens")
 	errBadTokenReply  = errors.New("the authorization server's answer is no token response")
 	errOneToken       = errors.New("there is no refresh token to get another token with")
@@ -58,7 +59,7 @@ func describe(client string, err error) (protocol.Code, string) {
 	switch {
 	case errors.Is(err, errNotSignedIn):
 		return protocol.CodeNotSignedIn, "The vault holds no tokens for the client \"" + client + "\". Sign in, then repeat the request."
-	case errors.Is(err, errSessionExpired):
+	case errors.Is(err, errSessionExpired), errors.Is(err, errNeedsUser):
 		return protocol.CodeSessionExpired, "The tokens of the client \"" + client + "\" have expired or were revoked and cannot be renewed. Sign in again."
 	case errors.Is(err, errBadTokenReply):
 		return protocol.CodeInvalidResponse, "The token endpoint of the client \"" + client + "\" answered with something that is no token response (RFC 6749 section 5.1). Check the token endpoint in tokenvault.json."

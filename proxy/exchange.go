@@ -89,7 +89,7 @@ func (p *Proxy) exchangeCode(client *policy.Client, parameters form, ex *exchang
 	if err != nil {
 		return failure(client.Name, err)
 	}
-	if stored, err := p.storeTokens(client, next); err != nil {
+	if _, stored, err := p.storeTokens(client, next); err != nil {
 		if !stored {
 			// Nobody will ever use them: they are not to live on at the server.
 			p.revokeBoth(client, next)
@@ -100,26 +100,26 @@ func (p *Proxy) exchangeCode(client *policy.Client, parameters form, ex *exchang
 	return p.passOn(client, next, reply)
 }
 
-// storeTokens stores the session of a new sign-in: nothing of the one before
-// stays, its refresh token least of all. An error after the tokens were stored is
+// storeTokens stores the session of a new sign-in, and returns the one before: nothing
+// of it stays, its refresh token least of all. An error after the tokens were stored is
 // one of telling the other frames.
-func (p *Proxy) storeTokens(client *policy.Client, next *session) (stored bool, err error) {
+func (p *Proxy) storeTokens(client *policy.Client, next *session) (before *session, stored bool, err error) {
 	unlock, err := p.writing(client)
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
 	defer unlock()
 	// A record that cannot be read is replaced: signing in is the mend for it.
-	before, _ := p.read(client)
+	before, _ = p.read(client)
 	if before != nil {
 		next.generation = max(next.generation, before.generation+1)
 		next.since = next.generation
 	}
 	if err := p.save(client, before, next, protocol.EventSignedIn); err != nil {
-		return !errors.Is(err, errStorage), err
+		return before, !errors.Is(err, errStorage), err
 	}
 	p.hints.forget(client.Name)
-	return true, nil
+	return before, true, nil
 }
 
 // refreshForApp answers an SDK that renews tokens itself.

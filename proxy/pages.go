@@ -26,9 +26,9 @@ type Page struct {
 	URL  string
 	View View
 	// Details are keys and values for the view: "retry" and "return" are URLs to go
-	// on to, "handle" is what Confirm takes, "cause" is for the console of who looks for
-	// a fault, others are for its text. "request" is what the window is to remember for
-	// Callback and Abandon.
+	// on to, "cause" is for the console of who looks for a fault, others are for its
+	// text. The window is to remember "request" for Callback and Abandon, and "handle"
+	// for Confirm or SignedOut.
 	Details []string
 }
 
@@ -39,7 +39,7 @@ type View string
 const (
 	ViewClose         View = "close"          // done: the window can be closed
 	ViewSignedOut     View = "signed-out"     // done: to the app
-	ViewAccountChange View = "account-change" // "old" and "new" are names of accounts
+	ViewAccountChange View = "account-change" // "old" and "new" are names of accounts, "oldSubject" and "newSubject" theirs
 
 	ViewStale     View = "stale"     // the answer belongs to no sign-in that is under way
 	ViewRequest   View = "request"   // the page was opened with what login() does not send

@@ -175,7 +175,8 @@ func (p *Proxy) writing(client *policy.Client) (unlock func(), err error) {
 	return p.sessions.locker.Lock(ctx, writeLock(client.Name), Exclusive)
 }
 
-// read returns the stored session of a client whose write lock is held.
+// read returns the stored session of a client; while its write lock is held, no other
+// takes its place.
 func (p *Proxy) read(client *policy.Client) (*session, error) {
 	ctx, cancel := p.background()
 	defer cancel()

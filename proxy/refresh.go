@@ -166,12 +166,13 @@ func (p *Proxy) renewLocked(client *policy.Client, indicator string, wanting *se
 		switch oauthError(reply.Body) {
 		case "invalid_grant":
 		case "interaction_required", "login_required", "consent_required", "mfa_required": // the last is Auth0's
-			// Another try brings nothing, but what is good still is so for its resources.
+			// Another try brings nothing, but the tokens of other resources are as good as before.
 			for _, token := range current.tokens() {
-				if token.alive(p.clock()) {
-					return nil, errSessionExpired
+				if token.indicator != indicator && token.alive(p.clock()) {
+					return nil, errNeedsUser
 				}
 			}
+			p.revokeBoth(client, current) // the server has not
 		case "invalid_dpop_proof":
 			return nil, errProofRefused
 		case "invalid_target":

@@ -211,7 +211,7 @@ func TestSignInForAResource(t *testing.T) {
 	require.NoError(t, err)
 	next, err := readTokenReply(reply.Body, client, listsAPI, nil, origin.clock())
 	require.NoError(t, err)
-	_, err = frame.storeTokens(client, next)
+	_, _, err = frame.storeTokens(client, next)
 	require.NoError(t, err)
 	require.Equal(t, accessToken(1), frame.tokenFor(t.Context(), listsURL))
 	require.Equal(t, accessToken(2), frame.tokenFor(t.Context(), userInfoURL))
@@ -298,7 +298,6 @@ func TestAResourceWithoutAToken(t *testing.T) {
 	})
 }
 
-// A token with another indicator is bound to the same key.
 // A token of one resource that needs the user says nothing of the others.
 func TestAResourceThatNeedsTheUser(t *testing.T) {
 	t.Parallel()
@@ -313,6 +312,33 @@ func TestAResourceThatNeedsTheUser(t *testing.T) {
 	require.Nil(t, origin.stored(t, "main"), "nothing is good any more")
 }
 
+// A token that is good still does, as long as it is.
+func TestAResourceThatWillNeedTheUser(t *testing.T) {
+	t.Parallel()
+	origin, frame := several(t)
+	frame.signIn(t)
+	origin.advance(30 * time.Minute)
+	require.Equal(t, accessToken(2), frame.tokenFor(t.Context(), listsURL))
+	origin.advance(30*time.Minute - time.Second)
+	origin.server.bend(always(jsonResponse(400, `{"error":"interaction_required"}`), nil))
+	require.Equal(t, accessToken(1), frame.tokenFor(t.Context(), apiURL))
+	origin.advance(time.Second)
+	requireRefusal(t, frame.get(t.Context()), 400, protocol.CodeSessionExpired)
+	require.Equal(t, accessToken(2), frame.tokenFor(t.Context(), listsURL))
+}
+
+// Without others the session is over, also where its token was good by the clock.
+func TestASessionThatNeedsTheUser(t *testing.T) {
+	t.Parallel()
+	origin, frame := signedIn(t)
+	origin.server.bend(always(jsonResponse(400, `{"error":"interaction_required"}`), nil))
+	require.Equal(t, []string{"error", "session_expired"}, frame.call(t.Context(), protocol.CallRefresh, "main")[:2])
+	require.Nil(t, origin.stored(t, "main"))
+	require.Contains(t, frame.heard(), "main signedout")
+	require.Len(t, revocations(origin), 2, "the server has not ended anything")
+}
+
+// A token with another indicator is bound to the same key.
 func TestTokensOfResourcesAreBoundToo(t *testing.T) {
 	t.Parallel()
 	origin, frame := several(t)

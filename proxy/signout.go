@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 
+	"tokenvault/internal/base64url"
 	"tokenvault/internal/idtoken"
 	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
@@ -47,9 +48,8 @@ func (p *Proxy) ticket(ctx context.Context, client *policy.Client, left *session
 	}
 	err = p.editTransactions(ctx, func(all []transaction) (kept []transaction) {
 		for _, each := range all {
-			isSame := each.purpose == purposeSignOut && each.owner == next.owner && isCurrent(each.begun, p.clock())
-			if isSame && next.session == nil {
-				next.session = each.session // a second call, as by a double click
+			if next.session == nil && each.owner == next.owner && each.is(each.id, purposeSignOut, p.clock()) {
+				next.session, next.begun = each.session, each.begun // a second call, as by a double click
 			} else {
 				kept = append(kept, each)
 			}
@@ -64,6 +64,10 @@ func (p *Proxy) ticket(ctx context.Context, client *policy.Client, left *session
 // Connect RP-Initiated Logout §2).
 const maxHint = 3000
 
+// maxReturn bounds the place to return to after a sign-out, in characters: in a request
+// three of them may stand for one.
+const maxReturn = maxLogin / 4
+
 // Logout goes on to the server's end-session endpoint (OpenID Connect RP-Initiated
 // Logout §2) with the id_token as a hint, by which the server knows that it is meant.
 // The fragment is that of signOutEverywhere and return_to, which returnTo is, resolved
@@ -74,39 +78,43 @@ func (p *Pages) Logout(ctx context.Context, fragment string, returnTo Target) Pa
 		return p.signedOut()
 	}
 	ticket, _ := fields.get(keyTicket)
-	t, err := p.take(ctx, ticket, purposeSignOut)
+	random, err := p.proxy.crypto.Random(32)
 	if err != nil {
 		return p.signedOut()
 	}
-	request, err := p.requestOf(t)
-	if err != nil {
-		return p.signedOut()
-	}
-	client := request.client
-	if p.mayReturn(client, returnTo) {
-		request.returnTo = returnTo.Href
-	}
-	next, err := p.proxy.newTransaction(purposeSignedOut, request, t.session)
-	if err == nil {
-		err = p.remember(ctx, next)
-	}
-	if err != nil || client.EndSession.IsZero() {
-		if t.session != nil {
-			p.proxy.discard(client, t.session)
+	state := base64url.Encode(random)
+	ctx, cancel := within(ctx, p.proxy.timeout())
+	defer cancel()
+	var client *policy.Client
+	var left *session
+	err = p.proxy.editTransactions(ctx, func(all []transaction) []transaction {
+		for i := range all {
+			t := &all[i]
+			request, err := p.requestOf(*t)
+			if t.is(ticket, purposeSignOut, p.proxy.clock()) && err == nil && !request.client.EndSession.IsZero() {
+				if p.mayReturn(request.client, returnTo) && len(returnTo.Href) <= maxReturn {
+					request.returnTo = returnTo.Href
+				}
+				t.id, t.purpose, t.request = state, purposeSignedOut, request.encode()
+				client, left = request.client, t.session
+			}
 		}
+		return all
+	})
+	if err != nil || client == nil {
 		return p.signedOut()
 	}
 	parameters := form{
 		{"client_id", client.ID},
 		{"post_logout_redirect_uri", p.proxy.table.VaultOrigin + "/" + protocol.SignedOutPage},
-		{"state", next.id},
+		{"state", state},
 	}
-	if t.session != nil && !t.session.id.IsZero() {
-		if hint := t.session.id.Expose(); len(hint) <= maxHint { // EXPOSE: sent to the configured end-session endpoint
+	if left != nil && !left.id.IsZero() {
+		if hint := left.id.Expose(); len(hint) <= maxHint { // EXPOSE: sent to the configured end-session endpoint
 			parameters = append(parameters, parameter{"id_token_hint", hint})
 		}
 	}
-	return Page{URL: withQuery(client.EndSession, parameters), Details: []string{"handle", next.id}}
+	return Page{URL: withQuery(client.EndSession, parameters), Details: []string{"handle", state}}
 }
 
 // SignedOut takes the query with which the server sends the user back, and ends what

@@ -161,13 +161,23 @@ func TestSignedOutWithoutState(t *testing.T) {
 // account.
 func TestRefreshTokenOfASignOutThatWasLeft(t *testing.T) {
 	t.Parallel()
+	t.Run("by a page that comes too late", func(t *testing.T) {
+		t.Parallel()
+		rig, frame := signedInByVault(t)
+		fragment := ticketOf(t, frame)
+		rig.advance(transactionLifetime)
+		requireView(t, rig.window().logout(t, fragment), ViewSignedOut)
+		rig.window().login(t, aliceLogin)
+		require.ElementsMatch(t, aliceRevoked, revocations(rig.origin))
+	})
 	for name, leave := range map[string]func(t *testing.T, rig *pagesRig, f *frame){
 		"at the server": func(t *testing.T, rig *pagesRig, f *frame) { rig.window().logout(t, ticketOf(t, f)) },
 		"before it":     func(t *testing.T, _ *pagesRig, f *frame) { ticketOf(t, f) },
-		"by a page that came too late": func(t *testing.T, rig *pagesRig, f *frame) {
+		"at a full disk": func(t *testing.T, rig *pagesRig, f *frame) {
 			fragment := ticketOf(t, f)
-			rig.advance(transactionLifetime)
+			rig.store.fail(nil, errDisk, nil)
 			requireView(t, rig.window().logout(t, fragment), ViewSignedOut)
+			rig.store.fail(nil, nil, nil)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,6 +211,17 @@ func TestRefreshTokenOfASignOutThatWasLeft(t *testing.T) {
 	}
 }
 
+// A place to return to that is too long is left out, and costs nobody the end of a session.
+func TestSignOutWithALongReturn(t *testing.T) {
+	t.Parallel()
+	rig, frame := signedInByVault(t)
+	window := rig.window()
+	page := window.logout(t, ticketOf(t, frame)+"&"+form{{"return_to", "/account/1?" + strings.Repeat("%", maxReturn)}}.encode())
+	require.Equal(t, Page{URL: appOrigin + "/"}, window.SignedOut(t.Context(), "", detail(page, "handle")))
+	require.ElementsMatch(t, aliceRevoked, revocations(rig.origin))
+	require.Empty(t, rig.transactions(t))
+}
+
 // A double click, or two tabs at once: whoever goes on to the server has the session.
 func TestSecondSignOut(t *testing.T) {
 	t.Parallel()
@@ -218,6 +239,19 @@ func TestSecondSignOut(t *testing.T) {
 		ticketOf(t, frame)
 	}
 	require.Len(t, rig.transactions(t), 1, "a script can push nothing out by it")
+}
+
+// A script that signs out again and again keeps nothing alive by it.
+func TestSecondSignOutIsNoLonger(t *testing.T) {
+	t.Parallel()
+	rig, frame := signedInByVault(t)
+	ticketOf(t, frame)
+	rig.advance(transactionLifetime - time.Millisecond)
+	second := ticketOf(t, frame)
+	rig.advance(time.Millisecond)
+	requireView(t, rig.window().logout(t, second), ViewSignedOut)
+	rig.window().login(t, aliceLogin)
+	require.ElementsMatch(t, aliceRevoked, revocations(rig.origin))
 }
 
 // A sign-out where nobody is signed in has nothing of what is none of the same.
@@ -400,7 +434,7 @@ func TestLogoutOfAnOwnedClientFails(t *testing.T) {
 		window := rig.window()
 		window.proxy.crypto = noRandom{rig.crypto}
 		requireView(t, window.logout(t, fragment), ViewSignedOut)
-		require.ElementsMatch(t, aliceRevoked, revocations(rig.origin))
+		require.Contains(t, rig.window().logout(t, fragment).URL, endURL, "it is still to be done")
 	})
 	t.Run("the sign-out page does not get the lock", func(t *testing.T) {
 		t.Parallel()

@@ -16,13 +16,14 @@ import (
 // sign-in or sign-out to the one that ends it.
 const transactionLifetime = 10 * time.Minute
 
-// maxTransactions bounds those that are open at once. With one more the oldest goes.
+// maxTransactions bounds those that are open at once. When one more begins at the
+// server, the oldest goes.
 const maxTransactions = 16
 
-// transaction is what the vault remembers while the user is at the authorization
-// server. It is good for one answer.
+// transaction is what the vault remembers while the user is elsewhere, most often at the
+// authorization server. It is good for one answer.
 type transaction struct {
-	id      string // state of the requests to the server
+	id      string // state of the requests to the server, or what a page of the vault knows it by
 	purpose string
 	owner   string // ownerOf the client
 	begun   string // a timestamp
@@ -52,11 +53,6 @@ const (
 	transactionsLock = "tokenvault-transactions"
 )
 
-// remember keeps a transaction. It returns when that is durable.
-func (p *Pages) remember(ctx context.Context, next transaction) error {
-	return p.change(ctx, func(open []transaction) []transaction { return append(open, next) })
-}
-
 // requestOf returns what the app has asked for. With an error it is of a deployment
 // before this one: nothing of it may go to the server that the client has now.
 func (p *Pages) requestOf(t transaction) (loginRequest, error) {
@@ -76,16 +72,23 @@ func (p *Proxy) newTransaction(purpose string, request loginRequest, of *session
 	}, err
 }
 
+// is reports whether an id means this transaction, and for this.
+func (t *transaction) is(id, purpose string, now time.Time) bool {
+	return t.id == id && t.purpose == purpose && isCurrent(t.begun, now)
+}
+
 // take returns a transaction and forgets it, in one step.
 func (p *Pages) take(ctx context.Context, id, purpose string) (found transaction, err error) {
 	ctx, cancel := within(ctx, p.proxy.timeout())
 	defer cancel()
-	err = p.change(ctx, func(open []transaction) []transaction {
-		var others []transaction
-		for _, each := range open {
-			if each.id == id && each.purpose == purpose {
+	err = p.proxy.editTransactions(ctx, func(all []transaction) (others []transaction) {
+		for _, each := range all {
+			switch {
+			case each.id != id || each.purpose != purpose:
+				others = append(others, each)
+			case isCurrent(each.begun, p.proxy.clock()):
 				found = each
-			} else {
+			case each.session != nil: // remember sees to its end
 				others = append(others, each)
 			}
 		}
@@ -97,14 +100,15 @@ func (p *Pages) take(ctx context.Context, id, purpose string) (found transaction
 	return found, err
 }
 
-// change replaces the open transactions. Those that are too old, or from a time to come,
-// are no longer among them, nor are those that are too many: nobody uses what they hold
-// any more.
-func (p *Pages) change(ctx context.Context, edit func(open []transaction) []transaction) error {
+// remember keeps a transaction. It returns when that is durable. Those that are too old,
+// or from a time to come, go then, and those that are too many: nobody uses what they
+// hold any more. That is when something begins; while it is under way the server may not
+// hear of the end of what it rests on.
+func (p *Pages) remember(ctx context.Context, next transaction) error {
 	var dropped []transaction
 	err := p.proxy.editTransactions(ctx, func(all []transaction) []transaction {
 		open, old := openAmong(all, p.proxy.clock())
-		open = edit(open)
+		open = append(open, next)
 		excess := max(0, len(open)-maxTransactions)
 		dropped = append(old, open[:excess]...)
 		return open[excess:]
@@ -113,6 +117,22 @@ func (p *Pages) change(ctx context.Context, edit func(open []transaction) []tran
 		p.discardOf(dropped)
 	}
 	return err
+}
+
+// lookUp returns a transaction, and leaves it open.
+func (p *Pages) lookUp(ctx context.Context, id, purpose string) (transaction, error) {
+	ctx, cancel := within(ctx, p.proxy.timeout())
+	defer cancel()
+	record, err := p.proxy.sessions.get(ctx, transactionsName)
+	if err != nil && !errors.Is(err, errUnreadable) {
+		return transaction{}, err
+	}
+	for _, each := range decodeTransactions(record) {
+		if each.is(id, purpose, p.proxy.clock()) {
+			return each, nil
+		}
+	}
+	return transaction{}, errUnknownTransaction
 }
 
 // openAmong tells the transactions that can still be answered from the others.

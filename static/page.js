@@ -224,7 +224,8 @@ function accounts(details) {
 function actionsOf(view, details) {
   if (view === 'account-change') {
     return ['keep', 'replace'].map((choice) =>
-      button(choice, details, () => {
+      button(choice, () => {
+        reason = ''; // what becomes of it, Go says
         for (const node of element('actions').children) /** @type {HTMLButtonElement} */ (node).disabled = true;
         remember('handle', '');
         perform('confirm', details.handle, choice).catch(broken);
@@ -233,21 +234,20 @@ function actionsOf(view, details) {
   }
   if (view === 'close') return [];
   const actions = [];
-  if (details.retry) actions.push(button('retry', details, () => leave(details.retry)));
-  if (isPopup()) actions.push(button('closeWindow', details, () => close()));
-  else if (details.return) actions.push(button('return', details, () => leave(details.return)));
+  if (details.retry) actions.push(button('retry', () => leave(details.retry)));
+  if (isPopup()) actions.push(button('closeWindow', () => close()));
+  else if (details.return) actions.push(button('return', () => leave(details.return)));
   return actions;
 }
 
 /**
  * @param {string} label key of its text
- * @param {Record<string, string>} details for the text
  * @param {() => void} act
  */
-function button(label, details, act) {
+function button(label, act) {
   const node = document.createElement('button');
   node.type = 'button';
-  node.textContent = text(label, details);
+  node.textContent = text(label);
   node.addEventListener('click', act);
   return node;
 }

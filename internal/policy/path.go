@@ -140,19 +140,15 @@ func (t *Table) NearEndpoint(origin, path string) bool {
 }
 
 // bareEndpoint is a path without what some servers do not see in it: escapes, a last
-// slash, and letters after a dot at its end, which to routers that take the format of
-// the answer there (Rails, older Spring) make "/token.json" of "/token".
+// slash, and what is after a dot at its end, which to routers that take the format of
+// the answer there (Rails, older Spring) makes "/token.json" of "/token".
 func bareEndpoint(path string) string {
 	if strings.IndexByte(path, '%') >= 0 || suspicious(path) {
 		path = lenientPath(path)
 	}
 	path = strings.TrimSuffix(path, "/")
-	end := len(path)
-	for end > 0 && (path[end-1]|0x20 >= 'a' && path[end-1]|0x20 <= 'z') {
-		end--
-	}
-	if end > 0 && end < len(path) && path[end-1] == '.' {
-		return path[:end-1]
+	if dot := strings.LastIndexByte(path, '.'); dot > strings.LastIndexByte(path, '/') {
+		return path[:dot]
 	}
 	return path
 }

@@ -236,14 +236,14 @@ func TestNearAnOddEndpoint(t *testing.T) {
 		"/realms/My%20Realm/token": {"/realms/My%20Realm/token", "/realms/my%20realm/TOKEN", "/realms/%4dy%20Realm/token/", "/realms/My%20Realm/token.json"},
 		"/oauth/token.json":        {"/oauth/token.json", "/oauth/token", "/oauth/token.xml", "/oauth/token/"},
 		"/oauth/token/":            {"/oauth/token/", "/oauth/token"},
-		"/api/v2":                  {"/api/v2", "/api/V2/", "/api/v2.json"},
+		"/api/v2":                  {"/api/v2", "/api/V2/", "/api/v2.json", "/api/v2.1", "/api/v2."},
 		"/":                        {"/"},
 	} {
 		table := &policy.Table{Clients: []policy.Client{{Token: policy.Endpoint{Origin: auth, Path: endpoint}}}}
 		for _, path := range near {
 			assert.True(t, table.NearEndpoint(auth, path), "%s %s", endpoint, path)
 		}
-		for _, path := range []string{"/realms/Other/token", "/api/v2.1", "/api/v2.0/token", "/oauth/token.json.1", "/x"} {
+		for _, path := range []string{"/realms/Other/token", "/api/v2.0/token", "/oauth/token.json/1", "/x"} {
 			assert.False(t, table.NearEndpoint(auth, path), "%s %s", endpoint, path)
 		}
 	}
