@@ -84,6 +84,17 @@ func TestFrameThatIsRemovedTimeAndAgainGivesClearErrors(t *testing.T) {
 			})
 			p := s.signInHostile()
 			s.IDP.ClearRequests()
+			// An answer that has begun ends as well.
+			assert.Equal(t, "TypeError", eval[string](p, `
+				const response = await fetch(`+js(s.APIURL+"/v1/sse?count=100&interval=1000")+`);
+				const reader = response.body.getReader();
+				await reader.read();
+				`+act+`;
+				const drain = async () => {
+					while (!(await reader.read()).done);
+					return 'whole';
+				};
+				return drain().catch((error) => error.name);`))
 			type answer struct {
 				Status int
 				Code   string

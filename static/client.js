@@ -196,6 +196,12 @@ class Frame {
     this.#ready.catch(() => {
       if (this.#element === element) this.#failedAt = Date.now();
     });
+    // A second time: somebody has led it elsewhere, or loaded it anew, and its ports are
+    // dead. What had begun to be answered would never end.
+    let loads = 0;
+    element.addEventListener('load', () => {
+      if (++loads > 1) element.remove();
+    });
     this.#home().appendChild(element);
   }
 
