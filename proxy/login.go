@@ -176,19 +176,17 @@ func (p *Pages) Login(ctx context.Context, fragment string, returnTo Target) Pag
 
 // newSignIn makes a transaction with fresh secrets of 256 bits each.
 func (p *Pages) newSignIn(request loginRequest) (transaction, error) {
-	var random [3]string
-	for i := range random {
-		bytes, err := p.proxy.crypto.Random(32)
-		if err != nil {
-			return transaction{}, err
-		}
-		random[i] = base64url.Encode(bytes)
+	next, err := p.proxy.newTransaction(purposeSignIn, request, nil)
+	if err != nil {
+		return transaction{}, err
 	}
-	return transaction{
-		id: random[0], purpose: purposeSignIn, owner: string(ownerOf(request.client)),
-		begun: timestamp(p.proxy.clock()), request: request.encode(),
-		nonce: secret.New(random[1]), verifier: secret.New(random[2]),
-	}, nil
+	nonce, err := p.proxy.random256()
+	if err != nil {
+		return transaction{}, err
+	}
+	verifier, err := p.proxy.random256()
+	next.nonce, next.verifier = secret.New(nonce), secret.New(verifier)
+	return next, err
 }
 
 // authorizationRequest makes the parameters of RFC 6749 §4.1.1 with PKCE (RFC 7636,

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 
-	"tokenvault/internal/base64url"
 	"tokenvault/internal/idtoken"
 	"tokenvault/internal/policy"
 	"tokenvault/internal/protocol"
@@ -78,11 +77,10 @@ func (p *Pages) Logout(ctx context.Context, fragment string, returnTo Target) Pa
 		return p.signedOut()
 	}
 	ticket, _ := fields.get(keyTicket)
-	random, err := p.proxy.crypto.Random(32)
+	state, err := p.proxy.random256()
 	if err != nil {
 		return p.signedOut()
 	}
-	state := base64url.Encode(random)
 	ctx, cancel := within(ctx, p.proxy.timeout())
 	defer cancel()
 	var client *policy.Client

@@ -63,11 +63,17 @@ func (p *Pages) requestOf(t transaction) (loginRequest, error) {
 	return request, err
 }
 
-// newTransaction makes one of another purpose than a sign-in.
-func (p *Proxy) newTransaction(purpose string, request loginRequest, of *session) (transaction, error) {
+// random256 makes what nobody can guess: 256 bits, encoded.
+func (p *Proxy) random256() (string, error) {
 	random, err := p.crypto.Random(32)
+	return base64url.Encode(random), err
+}
+
+// newTransaction makes one that begins now.
+func (p *Proxy) newTransaction(purpose string, request loginRequest, of *session) (transaction, error) {
+	id, err := p.random256()
 	return transaction{
-		id: base64url.Encode(random), purpose: purpose, owner: string(ownerOf(request.client)),
+		id: id, purpose: purpose, owner: string(ownerOf(request.client)),
 		begun: timestamp(p.clock()), request: request.encode(), session: of,
 	}, err
 }
